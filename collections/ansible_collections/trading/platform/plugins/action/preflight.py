@@ -9,22 +9,11 @@ from typing import Any
 
 from ansible import constants as C  # noqa: N812
 from ansible.plugins.action import ActionBase
+from ansible_collections.trading.platform.plugins.module_utils._preflight.arguments import SPEC
 from ansible_collections.trading.platform.plugins.module_utils._preflight.problem import listing, report
 from ansible_collections.trading.platform.plugins.module_utils._site.model import SiteError
 from ansible_collections.trading.platform.plugins.plugin_utils._inspection import Inspection, Settings
 from ansible_collections.trading.platform.plugins.plugin_utils._site import Evaluator, roles_path, site_path
-
-LIST = {"type": "list", "elements": "str", "default": []}
-SPEC = {
-    "site": {"type": "path"},
-    "roles_path": {"type": "list", "elements": "path"},
-    "required_groups": LIST,
-    "quorum_groups": LIST,
-    "networks": LIST,
-    "addresses": {"type": "list", "elements": "str", "default": ["ansible_host", "private_address"]},
-    "accepted": LIST,
-    "renamed": {"type": "dict", "default": {}},
-}
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

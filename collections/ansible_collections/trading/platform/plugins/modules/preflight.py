@@ -101,11 +101,12 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trading.platform.plugins.module_utils._preflight.arguments import SPEC
 
 
 def main() -> None:
     """The work is in the action plugin; this file carries the documentation."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     module.fail_json(msg="trading.platform.preflight runs on the controller: its action plugin was not found")
 
 

@@ -65,6 +65,9 @@ options:
         description: How long one attempt may take, in seconds.
         type: int
         default: 5
+      role:
+        description: Who published the check. Not used.
+        type: str
   timeout:
     description: How long all checks together may take, in seconds.
     type: int
@@ -77,6 +80,7 @@ attributes:
   check_mode:
     description: Does not wait, and says so.
     support: partial
+    details: The services may not exist before the first real run, so nothing is asked and the task passes with skipped set.
   diff_mode:
     description: There is nothing to show.
     support: none
@@ -124,6 +128,7 @@ CHECK: dict[str, Any] = {
     "argv": {"type": "list", "elements": "str"},
     "successes": {"type": "int", "default": 1},
     "probe_timeout": {"type": "int", "default": 5},
+    "role": {"type": "str"},
 }
 
 

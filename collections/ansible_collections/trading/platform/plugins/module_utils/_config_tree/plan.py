@@ -182,7 +182,7 @@ def due(wanted: Wanted, touched: Iterable[str], old: Mapping[str, Sequence[str]]
     What an earlier run left behind counts. Where its command is no longer listed, perhaps because it was the command
     that was wrong, its files count as touched now.
     """
-    listed = {command for _, command in wanted.apply}
+    listed = {command for _globs, command in wanted.apply}
     paths = {*touched, *(path for command in old.keys() - listed for path in old[command])}
     result: dict[str, list[str]] = {}
     for globs, command in wanted.apply:

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 TABLE = "trading_platform"
 # By number: a small host has no /etc/protocols, and nft would not know the names.
@@ -19,7 +19,7 @@ PORTED = ("tcp", "udp")
 KEYS = ("name", "port", "proto", "sources", "role")
 HIGHEST_PORT = 65535
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - pylint reads it as Python 3.8
 PortRange = tuple[int, int]
 AddressOf = Callable[[str], object]
 
@@ -109,13 +109,17 @@ def parse(raw: object, position: int) -> Opening:
         problems.append(f"{where}: proto {proto!r} is unknown. Known are {', '.join((*PORTED, *sorted(PORTLESS)))}.")
     elif raw.get("port") is not None:
         problems.append(f"{where}: proto {proto} has no ports. Remove 'port'.")
-    sources = raw.get("sources")
-    if not isinstance(sources, (list, tuple)) or not sources or not all(isinstance(one, str) for one in sources):
-        problems.append(f"{where}: sources is {sources!r}. Write a list of 'any', group names, addresses or CIDRs.")
+    sources = _collect(problems, where, parse_sources, raw.get("sources"))
     if problems:
         raise OpeningsError(problems)
-    assert isinstance(sources, (list, tuple))
-    return Opening(str(name), str(proto), ports, tuple(str(one) for one in sources))
+    return Opening(str(name), str(proto), ports, sources)
+
+
+def parse_sources(sources: object) -> tuple[str, ...]:
+    """A list of names and networks, each to be resolved later."""
+    if not isinstance(sources, (list, tuple)) or not sources or not all(isinstance(one, str) for one in sources):
+        raise ValueError(f"sources is {sources!r}. Write a list of 'any', group names, addresses or CIDRs.")
+    return tuple(str(one) for one in sources)
 
 
 def parse_ports(port: object) -> tuple[PortRange, ...]:

@@ -19,14 +19,19 @@ def loopback_ports(ports: Iterable[Mapping[str, int]]) -> list[str]:
     return [f"127.0.0.1:{port['host']}:{port['container']}" for port in ports]
 
 
-def ssh_files(hosts: Iterable[Mapping[str, Any]], directory: str) -> dict[str, str]:
-    """The fleet's known_hosts and ssh_config, so that `ssh -F .fleet/demo/ssh_config db1` works as Ansible does."""
+def ssh_files(hosts: Iterable[Mapping[str, Any]], directory: str, pinned: str = "") -> dict[str, str]:
+    """The fleet's known_hosts and ssh_config, so that `ssh -F .fleet/demo/ssh_config db1` works as Ansible does.
+
+    A host that this run did not reach keeps the keys that were pinned before.
+    """
     known, aliases = [], []
     for host in sorted(hosts, key=lambda each: str(each["inventory_hostname"])):
         address = host["ansible_host"]
-        for key in host["__fleet_reach"]["stdout"].splitlines():
-            kind, material = key.split()[:2]
-            known.append(f"{address} {kind} {material}\n")
+        if "__fleet_reach" in host:
+            keys = [line.split()[:2] for line in host["__fleet_reach"]["stdout"].splitlines()]
+        else:
+            keys = [line.split()[1:] for line in pinned.splitlines() if line.split()[0] == address]
+        known += [f"{address} {kind} {material}\n" for kind, material in keys]
         aliases.append(f"Host {host['inventory_hostname']}\n  HostName {address}\n")
     everyone = (
         "Host *\n"

@@ -17,7 +17,7 @@ REASON_LENGTH = 200
 def os_release(text: str) -> dict[str, str]:
     """The keys of /etc/os-release."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
+    return {key.strip(): value.strip().strip("\"'") for key, _equals, value in pairs}
 
 
 def os_facts(release: dict[str, str]) -> dict[str, str]:
@@ -132,7 +132,7 @@ def verdict(states: dict[str, tuple[str, list[str]]]) -> tuple[bool, list[str]]:
         first, *rest = problems or [""]
         lines.append(f"  {host:<{width}}  {state:<11}  {first}".rstrip())
         lines += [f"  {'':<{width}}  {'':<11}  {problem}" for problem in rest]
-    return all(state == "ready" for state, _ in states.values()), lines
+    return all(state == "ready" for state, _problems in states.values()), lines
 
 
 def reason(text: str) -> str:
@@ -145,7 +145,7 @@ def reason(text: str) -> str:
 
 def message(states: dict[str, tuple[str, list[str]]], lines: list[str], limit: str = "") -> str:
     """What the run fails with."""
-    bad = {state: [host for host, (s, _) in states.items() if s == state] for state in ("unreachable", "not ready")}
+    bad = {state: [host for host, (s, _problems) in states.items() if s == state] for state in ("unreachable", "not ready")}
     count = sum(len(hosts) for hosts in bad.values())
     text = [f"{count} of {len(states)} hosts not ready; nothing was changed:", *lines]
     if bad["unreachable"]:

@@ -9,10 +9,11 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Union
 
 from ansible_collections.trading.platform.plugins.module_utils._preflight.problem import Problem
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - pylint reads it as Python 3.8
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ def duplicates(claims: Sequence[tuple[str, str, str, str]]) -> list[Problem]:
         owners.setdefault((variable, address), []).append((host, where))
     return [
         Problem(
-            what=f"{variable} {address} is given to {' and '.join(host for host, _ in hosts)}.",
-            where=" and ".join(dict.fromkeys(where for _, where in hosts if where)),
+            what=f"{variable} {address} is given to {' and '.join(host for host, _where in hosts)}.",
+            where=" and ".join(dict.fromkeys(where for _host, where in hosts if where)),
             do="Give each host its own address: both would be configured on the same machine.",
         )
         for (variable, address), hosts in owners.items()
-        if len({host for host, _ in hosts}) > 1
+        if len({host for host, _where in hosts}) > 1
     ]

@@ -32,7 +32,7 @@ class Listen:
 def parse(element: Mapping[str, object]) -> Listen:
     """One element of a role's `<role>_listens`; ValueError says what is wrong with it."""
     role = str(element.get("role", ""))
-    first, _, last = str(element.get("port", "")).partition("-")
+    first, _dash, last = str(element.get("port", "")).partition("-")
     if not first.isdigit() or not (last or first).isdigit():
         raise ValueError(
             f"{role}_listens: port must be a number or a range like 8000-8010, not {element.get('port')!r}"

@@ -31,3 +31,13 @@ def test_ssh_files_pin_every_key_of_every_host() -> None:
     assert "Host db1\n  HostName 10.0.0.1\n" in written["ssh_config"]
     assert 'UserKnownHostsFile "/fleet dir/known_hosts"' in written["ssh_config"]
     assert "StrictHostKeyChecking yes" in written["ssh_config"]
+
+
+def test_a_host_out_of_reach_keeps_its_pinned_keys() -> None:
+    hosts = [
+        {"inventory_hostname": "db1", "ansible_host": "10.0.0.1", "__fleet_reach": {"stdout": "ssh-ed25519 NEW x"}},
+        {"inventory_hostname": "db2", "ansible_host": "10.0.0.2"},
+    ]
+    pinned = "10.0.0.1 ssh-ed25519 OLD\n10.0.0.2 ssh-ed25519 KEPT\n10.0.0.9 ssh-ed25519 GONE\n"
+    written = files.ssh_files(hosts, "/fleet", pinned)
+    assert written["known_hosts"] == "10.0.0.1 ssh-ed25519 NEW\n10.0.0.2 ssh-ed25519 KEPT\n"

@@ -1,0 +1,109 @@
+"""The benchmarks behind bench/run. Figures are ratios in one run where they can be: machines differ, and are noisy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INVENTORY = os.environ.get("FLEET_INVENTORY", "inventories/local")
+RECORD = ROOT / "docs/benchmarks.md"
+Figures = dict[str, float]
+
+
+def playbook(name: str, *arguments: str) -> tuple[float, str]:
+    """Runs a playbook; returns its wall time and what it printed. A failed run is no measurement."""
+    began = time.monotonic()
+    ran = subprocess.run(
+        ["ansible-playbook", name, "-i", INVENTORY, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_PROGRESS": "plain", "ANSIBLE_STDOUT_CALLBACK": "trading.platform.progress"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    took = time.monotonic() - began
+    if ran.returncode:
+        sys.exit(f"bench: {name} failed; is a fleet standing (bin/up)?\n{ran.stdout[-3000:]}")
+    return took, ran.stdout
+
+
+def recap(output: str, word: str) -> int:
+    return sum(int(count) for count in re.findall(rf"^\S+\s+:.*\b{word}=(\d+)", output, re.M))
+
+
+def noop() -> Figures:
+    """The second site.yml: three runs, the median. host_tasks counts what ran on hosts and controller for them."""
+    playbook("site.yml")
+    runs = [playbook("site.yml") for _ in range(3)]
+    return {
+        "wall_s": round(statistics.median(took for took, _output in runs), 1),
+        "hosts": float(len(re.findall(r"^\S+\s+: ok=", runs[-1][1], re.M))),
+        "host_tasks": float(recap(runs[-1][1], "ok")),
+        "changed": float(max(recap(output, "changed") for _took, output in runs)),
+    }
+
+
+def config_tree() -> Figures:
+    """40 files by config_tree against 40 results of ansible.builtin.template, on one host; a start without tasks is taken off."""
+
+    def timed(mode: str) -> float:
+        return playbook("bench/config_tree.yml", "-e", "bench_hosts=db1", "-e", f"bench_mode={mode}")[0]
+
+    timed("prepare")
+    figures: Figures = {}
+    empty = min(timed("nothing") for _ in range(3))
+    for mode in ("template", "config_tree"):
+        timed("clean")
+        figures[f"{mode}_first_s"] = round(timed(mode) - empty, 2)
+        figures[f"{mode}_noop_s"] = round(statistics.median(timed(mode) - empty for _ in range(3)), 2)
+    timed("clean")
+    figures["ratio_first"] = round(figures["template_first_s"] / figures["config_tree_first_s"], 1)
+    figures["ratio"] = round(figures["template_noop_s"] / figures["config_tree_noop_s"], 1)
+    return figures
+
+
+BENCHMARKS: dict[str, Callable[[], Figures]] = {"config_tree": config_tree, "noop": noop}
+
+
+def table(name: str, figures: Figures) -> str:
+    doc = (BENCHMARKS[name].__doc__ or "").strip()
+    rows = "".join(f"| {figure} | {value:g} |\n" for figure, value in figures.items())
+    return f"## {name}\n{doc}\n\n| figure | value |\n|---|---|\n{rows}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=[*BENCHMARKS, "all"], help="what to measure")
+    parser.add_argument("--list", action="store_true", help="names, one a line")
+    parser.add_argument("--json", action="store_true", help="one object with flat figures")
+    parser.add_argument("--record", action="store_true", help="with all: write docs/benchmarks.md")
+    asked = parser.parse_args()
+    if asked.list or not asked.name:
+        sys.stdout.write("".join(f"{name}\n" for name in BENCHMARKS))
+        return
+    parts = []
+    for name in BENCHMARKS if asked.name == "all" else [asked.name]:
+        figures = BENCHMARKS[name]()
+        parts.append(table(name, figures))
+        sys.stdout.write((json.dumps({"name": name, "figures": figures}) if asked.json else parts[-1]) + "\n")
+        sys.stdout.flush()
+    if asked.record:
+        machine = f"{os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}"
+        head = f"# Benchmarks\n\nWritten by `bench/run all --record` ({machine}). Ratios compare two things in one run.\n\n"
+        RECORD.write_text(head + "\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

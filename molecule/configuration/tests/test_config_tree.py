@@ -1,0 +1,78 @@
+"""config_tree on a real host, and site.yml as a rerun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from fleet import HOSTS, ROOT, Ran, file_state, inside, playbook, service_starts, site
+
+GOOD = "root ALL=(ALL) ALL\n"
+OTHER = "daemon ALL=(ALL) /bin/true\n"
+
+
+def land(**files: str) -> Ran:
+    return playbook(ROOT / "molecule/configuration/landing.yml", "-e", json.dumps({"files": files}))
+
+
+def on_host(script: str) -> str:
+    return inside("db1", script)
+
+
+@pytest.fixture(autouse=True)
+def landed() -> Iterator[None]:
+    """Two good files on the host before each test; nothing of it afterwards."""
+    ran = land(one=GOOD, two=GOOD)
+    assert ran.code == 0, ran.output
+    yield
+    on_host("rm -rf /opt/story /opt/broken /opt/applied /var/lib/trading-platform/config_tree/story.json")
+
+
+def test_one_refused_file_leaves_all_the_old_ones() -> None:
+    before = on_host("sha256sum /opt/story/*")
+    ran = land(one=OTHER, two="this is no sudoers line\n")
+    assert ran.code != 0
+    assert "visudo" in ran.output
+    assert "two" in ran.output
+    assert on_host("sha256sum /opt/story/*") == before
+    assert on_host("ls -A /opt/story") == "one\ntwo\n", "staged files were left behind"
+
+
+def test_a_command_that_failed_after_landing_runs_again_until_it_succeeds() -> None:
+    on_host("rm -f /opt/applied; touch /opt/broken")
+    assert land(one=OTHER, two=GOOD).code != 0
+    on_host("rm /opt/broken")
+    assert land(one=OTHER, two=GOOD).changed == {"db1": 1}
+    assert on_host("cat /opt/applied") == "applied\n"
+    assert land(one=OTHER, two=GOOD).changed == {"db1": 0}
+
+
+def test_what_left_the_tree_leaves_the_host_and_nothing_else_does() -> None:
+    on_host("echo mine >/opt/story/by-hand")
+    assert land(one=GOOD).code == 0
+    assert on_host("ls /opt/story") == "by-hand\none\n"
+
+
+def test_check_predicts_and_changes_nothing() -> None:
+    before = on_host("sha256sum /opt/story/*")
+    ran = playbook(
+        ROOT / "molecule/configuration/landing.yml", "--check", "--diff", "-e", json.dumps({"files": {"one": OTHER, "two": GOOD}})
+    )
+    assert ran.code == 0, ran.output
+    assert ran.changed == {"db1": 1}
+    assert "+daemon ALL=(ALL) /bin/true" in ran.output
+    assert on_host("sha256sum /opt/story/*") == before
+
+
+def test_a_rerun_of_the_site_moves_nothing() -> None:
+    files = {name: file_state(name) for name in HOSTS}
+    starts = {name: service_starts(name) for name in HOSTS}
+    checked = site("--check")
+    assert checked.code == 0, checked.output
+    again = site()
+    assert again.code == 0, again.output
+    assert set(again.changed.values()) == {0}, again.output
+    for name in HOSTS:
+        assert service_starts(name) == starts[name]
+        assert file_state(name) ^ files[name] == set()

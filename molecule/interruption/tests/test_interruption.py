@@ -1,0 +1,117 @@
+"""--check on empty hosts, runs killed at several points, a host that is down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from fleet import INVENTORY, ROOT, docker, file_state, inside, playbook, site
+
+# One whose packages are baked in, one that has to install everything.
+EMPTY = ["app1", "lb2"]
+# Differs between two installations of the same host, and must.
+UNIQUE = ("/etc/ssh/ssh_host_", "/etc/trading-platform/pki", "/etc/machine-id", "/var/lib/trading-platform", "/var/lib/trading-firewall")
+# Written by packages as they please: backups, caches, what the first boot leaves.
+SHIFTING = ("/var/lib/dpkg", "/var/lib/apt", "/var/cache", "-", "/var/lib/aide", "/root/", "/etc/.pwd.lock", "/var/backups")
+
+
+def settled(name: str) -> set[str]:
+    """What the platform decides on a host: the lines that two installations of it share."""
+
+    def decided(line: str) -> bool:
+        path = line.split(" ", 2)[2]
+        return not path.startswith((*UNIQUE, *SHIFTING)) and not path.endswith("-")
+
+    return {line for line in file_state(name) if decided(line)}
+
+
+def emptied() -> None:
+    """The containers anew, as the image made them."""
+    for name in EMPTY:
+        docker("rm", "--force", "--volumes", f"test-{name}")
+    made = playbook("playbooks/fleet/up.yml")
+    assert made.code == 0, made.output
+
+
+def interrupted(task: str, after: float) -> str:
+    """site.yml on the empty hosts, with Ctrl-C some time after a task began; says how the run ended."""
+    process = subprocess.Popen(
+        ["ansible-playbook", "site.yml", "-i", INVENTORY, "--limit", ",".join(EMPTY)],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if line.startswith("TASK") and task in line:
+            time.sleep(after)
+            process.send_signal(signal.SIGINT)
+            break
+    printed += process.stdout.readlines()
+    assert process.wait(timeout=120) != 0, f"the run ended before {task}: nothing was interrupted\n" + "".join(printed)
+    return "".join(printed)
+
+
+@pytest.fixture(scope="module")
+def wanted() -> dict[str, set[str]]:
+    """How the hosts were before they were emptied: converged without interruption."""
+    return {name: settled(name) for name in EMPTY}
+
+
+def test_check_on_empty_hosts_changes_nothing(wanted: dict[str, set[str]]) -> None:
+    assert wanted
+    emptied()
+    before = {name: file_state(name) for name in EMPTY}
+    ran = site("--check", "--diff", "--limit", ",".join(EMPTY))
+    assert ran.code == 0, ran.output
+    assert all(ran.changed[name] for name in EMPTY), "--check on an empty host predicted nothing"
+    for name in EMPTY:
+        assert file_state(name) ^ before[name] == set()
+
+
+@pytest.mark.parametrize(
+    ("task", "after"),
+    [
+        ("Land every file", 0.8),
+        ("Packages", 2.0),
+        ("Services", 0.4),
+        ("guarded by the host", 1.0),
+        ("Let the internal CA sign", 0.3),
+    ],
+)
+def test_ctrl_c(task: str, after: float) -> None:
+    interrupted(task, after)
+
+
+def test_the_run_after_them_ends_like_one_that_was_never_interrupted(wanted: dict[str, set[str]]) -> None:
+    repaired = site("--limit", ",".join(EMPTY))
+    assert repaired.code == 0, repaired.output
+    again = site("--limit", ",".join(EMPTY))
+    assert all(again.changed[name] == 0 for name in EMPTY), again.output
+    for name in EMPTY:
+        assert settled(name) ^ wanted[name] == set()
+
+
+def test_a_host_that_is_down_stops_the_run_before_any_change() -> None:
+    docker("stop", "--time", "20", "test-db2")
+    before = file_state("db1")
+    try:
+        ran = site("--limit", "db", "-e", "base_banner=changed")
+    finally:
+        docker("start", "test-db2")
+    assert ran.code != 0
+    assert "db2     unreachable" in ran.output or "db2  unreachable" in ran.output
+    assert "1 of 2 hosts not ready; nothing was changed" in ran.output
+    assert file_state("db1") == before
+    inside("db2", "systemctl is-system-running --wait")
+    back = site("--limit", "db2")
+    assert back.code == 0, back.output
+    assert back.changed["db2"] == 0, back.output

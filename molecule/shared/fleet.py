@@ -1,0 +1,94 @@
+"""What every scenario's tests stand on: the test fleet's hosts, and the commands an operator would type."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import testinfra
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = ROOT / "molecule/shared/inventory"
+FLEET = ROOT / ".fleet/test"
+HOSTS = ["lb1", "lb2", "app1", "app2", "db1", "db2", "ops1", "world1"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ended: its exit code and all that it printed."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Changed tasks by host, from the recap."""
+        return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", self.output, re.M)}
+
+
+def run(*command: str | Path, timeout: int = 600, **environment: str) -> Ran:
+    process = subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_PROGRESS": "plain", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Ran(process.returncode, process.stdout)
+
+
+def playbook(name: str | Path, *arguments: str, timeout: int = 600) -> Ran:
+    return run("ansible-playbook", name, "-i", INVENTORY, *arguments, timeout=timeout)
+
+
+def site(*arguments: str) -> Ran:
+    return playbook("site.yml", *arguments)
+
+
+def docker(*arguments: str) -> Ran:
+    return run("docker", *arguments)
+
+
+def inside(host: str, script: str) -> str:
+    """What a shell inside the container prints, past SSH: for looking while SSH is broken on purpose."""
+    ran = docker("exec", f"test-{host}", "sh", "-c", script)
+    assert ran.code == 0, ran.output
+    return ran.output
+
+
+def connect(name: str) -> Any:
+    return testinfra.get_host(f"ssh://{name}?sudo=true", ssh_config=str(FLEET / "ssh_config"))
+
+
+def address(name: str) -> str:
+    found = re.search(rf"^Host {name}\n  HostName (\S+)", (FLEET / "ssh_config").read_text(), re.M)
+    assert found, f"{name} is not in {FLEET}/ssh_config"
+    return found[1]
+
+
+def service_starts(name: str) -> str:
+    """Each running service with the moment it started: equal before and after means that nothing was restarted."""
+    return inside(
+        name,
+        "systemctl list-units --type=service --state=running --plain --no-legend | cut -d' ' -f1 | grep -v '^user@' | sort |"
+        " xargs systemctl show --property=Id,ActiveEnterTimestampMonotonic,NRestarts",
+    )
+
+
+# What changes by itself: logs, caches, temporary files, and what apt refreshes for a --check.
+MOVING = "/tmp /run /proc /sys /dev /var/log /var/tmp /home/ansible/.ansible /var/cache/apt /var/lib/systemd /var/lib/chrony"
+
+
+def file_state(name: str) -> set[str]:
+    """Every file of the host: a line with mode and owner, a line with the hash of its content."""
+    prune = " -o ".join(f"-path {path}" for path in MOVING.split())
+    everything = f"find / \\( {prune} \\) -prune -o -type f"
+    return set(inside(name, f"{everything} -printf '%m %u:%g %p\\n'; {everything} -print0 | xargs -0 sha256sum").splitlines())
