@@ -56,6 +56,7 @@ def main(tests: list[str]) -> int:
         command += ["--skip-test", test]
     done = subprocess.run(
         command,
+        check=False,
         cwd=COLLECTION,
         env={**os.environ, "PIP_QUIET": "1"},
         stdout=subprocess.PIPE,

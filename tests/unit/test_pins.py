@@ -38,7 +38,7 @@ def collections() -> list[tuple[str, str]]:
 def test_the_lock_satisfies_pyproject(requirement: Requirement) -> None:
     version = locked().get(canonicalize_name(requirement.name))
     assert version is not None, f"{requirement.name} is not in requirements.lock: compile it again"
-    assert requirement.specifier.contains(version), f"requirements.lock has {version}, pyproject.toml wants {requirement}"
+    assert requirement.specifier.contains(version), f"requirements.lock has {version}, not {requirement}"
 
 
 def test_every_pin_of_the_lock_has_a_hash() -> None:
@@ -50,7 +50,8 @@ def test_every_pin_of_the_lock_has_a_hash() -> None:
 def test_the_ansible_wheel_brings_this_collection(name: str, version: str) -> None:
     """Else bin/setup would need a Galaxy server."""
     carrier = find_spec("ansible")
-    assert carrier is not None and carrier.origin is not None
+    assert carrier is not None
+    assert carrier.origin is not None
     manifest = Path(carrier.origin).parents[1] / "ansible_collections" / name.replace(".", "/") / "MANIFEST.json"
     assert manifest.exists(), f"the ansible wheel has no {name}"
     assert json.loads(manifest.read_text())["collection_info"]["version"] == version

@@ -23,10 +23,23 @@ SPEC = {
 }
 QUIET = ["env", "DEBIAN_FRONTEND=noninteractive"]
 KEEP = ["--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold"]
-# The second where the first is not enough: a package killed while its files were unpacked has to be fetched again.
+FIX = [
+    *QUIET,
+    "apt-get",
+    "--option=DPkg::Lock::Timeout=300",
+    *KEEP,
+    "--yes",
+    "--no-install-recommends",
+    "--fix-broken",
+    "install",
+]
+# Until one is enough. A package that was killed while its files were unpacked has to be fetched again, which takes lists
+# that know it.
 REPAIRS = (
     [*QUIET, "dpkg", "--configure", "-a", "--force-confdef", "--force-confold"],
-    [*QUIET, "apt-get", "--option=DPkg::Lock::Timeout=300", *KEEP, "--yes", "--fix-broken", "install"],
+    FIX,
+    [*QUIET, "apt-get", "update"],
+    FIX,
 )
 
 

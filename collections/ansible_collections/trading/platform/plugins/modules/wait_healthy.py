@@ -80,7 +80,7 @@ attributes:
   check_mode:
     description: Does not wait, and says so.
     support: partial
-    details: The services may not exist before the first real run, so nothing is asked and the task passes with skipped set.
+    details: The services may not exist before the first real run, so nothing is asked and the task is skipped.
   diff_mode:
     description: There is nothing to show.
     support: none

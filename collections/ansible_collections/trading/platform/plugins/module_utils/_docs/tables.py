@@ -117,9 +117,7 @@ def published(role: str, names: Iterable[str]) -> dict[str, str]:
     return {name: known[name] for name in sorted(set(names)) if name in known}
 
 
-def render(
-    role: str, specs: Mapping[str, Any], defaults: Mapping[str, Any], other_vars: Sequence[str] = ()
-) -> str:
+def render(role: str, specs: Mapping[str, Any], defaults: Mapping[str, Any], other_vars: Sequence[str] = ()) -> str:
     """The generated part of a README, without its markers."""
     lines: list[str] = []
     for name in sorted(specs, key=lambda name: (name != "main", name)):

@@ -145,7 +145,9 @@ def reason(text: str) -> str:
 
 def message(states: dict[str, tuple[str, list[str]]], lines: list[str], limit: str = "") -> str:
     """What the run fails with."""
-    bad = {state: [host for host, (s, _problems) in states.items() if s == state] for state in ("unreachable", "not ready")}
+    bad = {
+        state: [host for host, (s, _problems) in states.items() if s == state] for state in ("unreachable", "not ready")
+    }
     count = sum(len(hosts) for hosts in bad.values())
     text = [f"{count} of {len(states)} hosts not ready; nothing was changed:", *lines]
     if bad["unreachable"]:

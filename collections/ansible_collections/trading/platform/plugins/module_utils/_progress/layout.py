@@ -125,9 +125,7 @@ def _folded(hosts: Iterable[HostState], label: str, width: int) -> list[Line]:
     return [fold_line(label, names, width)] if names else []
 
 
-def block(
-    hosts: Sequence[HostState], status: tuple[str, str], now: float, *, width: int, height: int
-) -> list[Line]:
+def block(hosts: Sequence[HostState], status: tuple[str, str], now: float, *, width: int, height: int) -> list[Line]:
     """The live block: hosts at work in the order the play knows them, the folded rest, then the state of the run."""
     gone = [host for host in hosts if host.gone]
     here = [host for host in hosts if not host.gone]

@@ -23,8 +23,16 @@ def test_ports_are_published_on_loopback_only() -> None:
 
 def test_ssh_files_pin_every_key_of_every_host() -> None:
     hosts = [
-        {"inventory_hostname": "db2", "ansible_host": "10.0.0.2", "__fleet_reach": {"stdout": "ssh-ed25519 BBB root@db2"}},
-        {"inventory_hostname": "db1", "ansible_host": "10.0.0.1", "__fleet_reach": {"stdout": "ssh-ed25519 AAA x\nssh-rsa CCC x"}},
+        {
+            "inventory_hostname": "db2",
+            "ansible_host": "10.0.0.2",
+            "__fleet_reach": {"stdout": "ssh-ed25519 BBB root@db2"},
+        },
+        {
+            "inventory_hostname": "db1",
+            "ansible_host": "10.0.0.1",
+            "__fleet_reach": {"stdout": "ssh-ed25519 AAA x\nssh-rsa CCC x"},
+        },
     ]
     written = files.ssh_files(hosts, "/fleet dir")
     assert written["known_hosts"] == "10.0.0.1 ssh-ed25519 AAA\n10.0.0.1 ssh-rsa CCC\n10.0.0.2 ssh-ed25519 BBB\n"
