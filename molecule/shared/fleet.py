@@ -84,11 +84,15 @@ def service_starts(name: str) -> str:
 
 
 # What changes by itself: logs, caches, temporary files, and what apt refreshes for a --check.
-MOVING = "/tmp /run /proc /sys /dev /var/log /var/tmp /home/ansible/.ansible /var/cache/apt /var/lib/systemd /var/lib/chrony"
+MOVING = (
+    "/tmp /run /proc /sys /dev /var/log /var/tmp /home/ansible/.ansible /var/cache/apt /var/lib/systemd /var/lib/chrony"
+)
 
 
 def file_state(name: str) -> set[str]:
     """Every file of the host: a line with mode and owner, a line with the hash of its content."""
     prune = " -o ".join(f"-path {path}" for path in MOVING.split())
     everything = f"find / \\( {prune} \\) -prune -o -type f"
-    return set(inside(name, f"{everything} -printf '%m %u:%g %p\\n'; {everything} -print0 | xargs -0 sha256sum").splitlines())
+    return set(
+        inside(name, f"{everything} -printf '%m %u:%g %p\\n'; {everything} -print0 | xargs -0 sha256sum").splitlines()
+    )

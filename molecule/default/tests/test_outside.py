@@ -43,7 +43,18 @@ def test_ssh_takes_no_password_and_no_root(name: str) -> None:
     config = ROOT / ".fleet/test/ssh_config"
     for user, options in [("root", []), ("ansible", ["-o", "PubkeyAuthentication=no"])]:
         refused = subprocess.run(
-            ["ssh", "-F", config, "-o", "BatchMode=yes", "-o", "ControlPath=none", *options, f"{user}@{address(name)}", "true"],
+            [
+                "ssh",
+                "-F",
+                config,
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "ControlPath=none",
+                *options,
+                f"{user}@{address(name)}",
+                "true",
+            ],
             capture_output=True,
             text=True,
             check=False,

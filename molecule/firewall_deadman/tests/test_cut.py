@@ -47,7 +47,7 @@ def test_cut_ssh_is_reverted_within_a_minute() -> None:
     live, boot = inside(VICTIM, LIVE_RULES), inside(VICTIM, BOOT_RULES)
 
     with knocking(VICTIM) as seen:
-        ran = site("--limit", VICTIM, "--tags", "firewall", "-e", "base_ssh_sources=['203.0.113.0/24']")
+        ran = site("--limit", VICTIM, "--tags", "firewall", "-e", '{"base_ssh_sources": ["203.0.113.0/24"]}')
 
     assert ran.code != 0
     assert "cut Ansible off from" in ran.output

@@ -13,9 +13,24 @@ from fleet import INVENTORY, ROOT, docker, file_state, inside, playbook, site
 # One whose packages are baked in, one that has to install everything.
 EMPTY = ["app1", "lb2"]
 # Differs between two installations of the same host, and must.
-UNIQUE = ("/etc/ssh/ssh_host_", "/etc/trading-platform/pki", "/etc/machine-id", "/var/lib/trading-platform", "/var/lib/trading-firewall")
+UNIQUE = (
+    "/etc/ssh/ssh_host_",
+    "/etc/trading-platform/pki",
+    "/etc/machine-id",
+    "/var/lib/trading-platform",
+    "/var/lib/trading-firewall",
+)
 # Written by packages as they please: backups, caches, what the first boot leaves.
-SHIFTING = ("/var/lib/dpkg", "/var/lib/apt", "/var/cache", "-", "/var/lib/aide", "/root/", "/etc/.pwd.lock", "/var/backups")
+SHIFTING = (
+    "/var/lib/dpkg",
+    "/var/lib/apt",
+    "/var/cache",
+    "-",
+    "/var/lib/aide",
+    "/root/",
+    "/etc/.pwd.lock",
+    "/var/backups",
+)
 
 
 def settled(name: str) -> set[str]:
@@ -41,7 +56,11 @@ def interrupted(task: str, after: float) -> str:
     process = subprocess.Popen(
         ["ansible-playbook", "site.yml", "-i", INVENTORY, "--limit", ",".join(EMPTY)],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        env={
+            **os.environ,
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trading.platform.plugins.module_utils._packages.status import (
     PackagesError,
     describe,
+    to_reinstall,
     verdict,
     wanted,
 )
@@ -23,22 +24,14 @@ SPEC = {
 }
 QUIET = ["env", "DEBIAN_FRONTEND=noninteractive"]
 KEEP = ["--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold"]
-FIX = [
-    *QUIET,
-    "apt-get",
-    "--option=DPkg::Lock::Timeout=300",
-    *KEEP,
-    "--yes",
-    "--no-install-recommends",
-    "--fix-broken",
-    "install",
-]
-# Until one is enough. A package that was killed while its files were unpacked has to be fetched again, which takes lists
-# that know it.
+PATIENT = [*QUIET, "apt-get", "--yes", "--option=DPkg::Lock::Timeout=300"]
+FIX = [*PATIENT, *KEEP, "--no-install-recommends", "--fix-broken", "--reinstall", "install"]
+# Until one is enough. A package that was killed while its files were unpacked has to be fetched again, which takes
+# lists that know it.
 REPAIRS = (
     [*QUIET, "dpkg", "--configure", "-a", "--force-confdef", "--force-confold"],
     FIX,
-    [*QUIET, "apt-get", "update"],
+    [*PATIENT, "update"],
     FIX,
 )
 
@@ -67,7 +60,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         seen, said = before, ""
         for repair in REPAIRS:
             if not seen.get("failed") and seen["interrupted"]:
-                said = self._words(repair[2], "ansible.legacy.command", {"argv": repair})
+                again = to_reinstall(seen["interrupted"]) if repair is FIX else []
+                said = self._words(repair[2], "ansible.legacy.command", {"argv": [*repair, *again]})
                 seen = self._look()
         if not seen.get("failed") and seen["missing"]:
             said = self._install(seen["missing"])

@@ -90,8 +90,8 @@ class Environment:
         text = path.read_text(encoding="utf-8")
         if text.startswith(vaultfile.WHOLE_FILE):
             raise SecretsError(
-                f"{path.relative_to(self.root)} is encrypted as a whole, which hides the names: run ansible-vault decrypt "
-                f"on it and then bin/secrets init {self.name}, which encrypts value by value"
+                f"{path.relative_to(self.root)} is encrypted as a whole, which hides the names: run "
+                f"ansible-vault decrypt on it, then bin/secrets init {self.name}, which encrypts value by value"
             )
         try:
             return yaml.load(text, Loader)  # noqa: S506 - Loader is a SafeLoader

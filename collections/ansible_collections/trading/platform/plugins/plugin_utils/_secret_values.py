@@ -23,7 +23,7 @@ def generate(kind: str) -> str:
         key = ec.generate_private_key(ec.SECP384R1())
         form = serialization.PrivateFormat.PKCS8
         return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(LENGTH))
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _character in range(LENGTH))
 
 
 def self_signed(environment: str, key_pem: str) -> str:

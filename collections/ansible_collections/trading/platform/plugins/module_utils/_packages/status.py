@@ -81,6 +81,11 @@ def look(names: Sequence[Wanted], status: str, journal: Sequence[str]) -> Look:
     return Look(missing, interrupted)
 
 
+def to_reinstall(interrupted: Mapping[str, str]) -> list[str]:
+    """Packages whose files are there in part: dpkg cannot finish these, and apt fetches them only when told to."""
+    return [name.removesuffix(":all") for name, state in interrupted.items() if state == "half-installed"]
+
+
 def describe(missing: Iterable[str], interrupted: Mapping[str, str]) -> dict[str, str]:
     """Before and after, a line per package, for diff mode."""
     before = [f"{name}: {state}\n" for name, state in interrupted.items()] + [f"{name}: absent\n" for name in missing]

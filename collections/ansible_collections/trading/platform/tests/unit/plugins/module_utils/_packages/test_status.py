@@ -13,6 +13,7 @@ from ansible_collections.trading.platform.plugins.module_utils._packages.status 
     describe,
     look,
     parse,
+    to_reinstall,
     verdict,
     wanted,
 )
@@ -115,6 +116,11 @@ def test_interrupted(text: str, journal: list[str], interrupted: dict[str, str])
 
 def test_the_journal_is_newer_than_the_status() -> None:
     assert look(wanted(["chrony"]), CHRONY, [stanza("chrony", "install ok half-installed")]).missing == ["chrony"]
+
+
+def test_to_reinstall() -> None:
+    states = {"aa:amd64": "half-installed", "bb:all": "half-installed", "cc:amd64": "unpacked", "dpkg": "stopped"}
+    assert to_reinstall(states) == ["aa:amd64", "bb"]
 
 
 def test_describe() -> None:

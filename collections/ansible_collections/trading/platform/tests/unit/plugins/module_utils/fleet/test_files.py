@@ -42,7 +42,7 @@ def test_ssh_files_pin_every_key_of_every_host() -> None:
 
 
 def test_a_host_out_of_reach_keeps_its_pinned_keys() -> None:
-    hosts = [
+    hosts: list[dict[str, Any]] = [
         {"inventory_hostname": "db1", "ansible_host": "10.0.0.1", "__fleet_reach": {"stdout": "ssh-ed25519 NEW x"}},
         {"inventory_hostname": "db2", "ansible_host": "10.0.0.2"},
     ]
