@@ -56,7 +56,7 @@ def noop() -> Figures:
 
 
 def config_tree() -> Figures:
-    """40 files by config_tree against 40 results of ansible.builtin.template, on one host; a start without tasks is taken off."""
+    """40 files by config_tree against 40 results of ansible.builtin.template, on one host, less the bare start."""
 
     def timed(mode: str) -> float:
         return playbook("bench/config_tree.yml", "-e", "bench_hosts=db1", "-e", f"bench_mode={mode}")[0]
@@ -101,7 +101,7 @@ def main() -> None:
         sys.stdout.flush()
     if asked.record:
         machine = f"{os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}"
-        head = f"# Benchmarks\n\nWritten by `bench/run all --record` ({machine}). Ratios compare two things in one run.\n\n"
+        head = f"# Benchmarks\n\nWritten by `bench/run all --record` ({machine}). Ratios are of one run.\n\n"
         RECORD.write_text(head + "\n".join(parts))
 
 

@@ -78,8 +78,8 @@ def service_starts(name: str) -> str:
     """Each running service with the moment it started: equal before and after means that nothing was restarted."""
     return inside(
         name,
-        "systemctl list-units --type=service --state=running --plain --no-legend | cut -d' ' -f1 | grep -v '^user@' | sort |"
-        " xargs systemctl show --property=Id,ActiveEnterTimestampMonotonic,NRestarts",
+        "systemctl list-units --type=service --state=running --plain --no-legend | cut -d' ' -f1 | grep -v '^user@' |"
+        " sort | xargs systemctl show --property=Id,ActiveEnterTimestampMonotonic,NRestarts",
     )
 
 
