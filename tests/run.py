@@ -69,6 +69,7 @@ def fast_steps() -> list[Step]:
         Step("sanity", [sys.executable, "tests/sanity.py"], many=True),
         Step("ansible-lint", ["ansible-lint", "--offline", "--nocolor", "-q"], env=lint),
         Step("bad input", ["pytest", "tests/preflight"], many=True),
+        Step("refusals", ["pytest", "tests/setup"], many=True),
         Step("types", ["bash", "-c", 'mypy "$@" bin/docs && mypy bin/secrets', "types", *PYTHON_SOURCES]),
         Step("unit", ["pytest", str(COLLECTION / "tests/unit"), "tests/unit"], many=True),
         Step("yamllint", ["yamllint", "--strict", "."]),
@@ -76,10 +77,7 @@ def fast_steps() -> list[Step]:
         Step("changelog", ["antsibull-changelog", "lint"], cwd=COLLECTION),
         Step("ruff", ["ruff", "check", "."]),
         Step("format", ["ruff", "format", "--check", "."]),
-        Step(
-            "shell",
-            ["bash", "-c", 'for script in "$@"; do bash -n "$script" || exit 1; done', "shell", *shell_scripts()],
-        ),
+        Step("shell", ["shellcheck", "--severity=warning", *shell_scripts()]),
     ]
 
 
@@ -165,7 +163,9 @@ def prove(asked: argparse.Namespace) -> Outcome:
     if asked.fast:
         return total
     total += run_all(
-        [*(molecule("test", name) for name in scenarios(long=asked.long)), molecule("destroy")], workers=1, live=True
+        [molecule("destroy"), *(molecule("test", name) for name in scenarios(long=asked.long)), molecule("destroy")],
+        workers=1,
+        live=True,
     )
     if not asked.long:
         say(f"left to bin/test --long: {', '.join(sorted(LONG_SCENARIOS))}\n")

@@ -16,6 +16,15 @@ INVENTORY = ROOT / "molecule/shared/inventory"
 FLEET = ROOT / ".fleet/test"
 HOSTS = ["lb1", "lb2", "app1", "app2", "db1", "db2", "ops1", "world1"]
 
+# Molecule forces colours on what runs below it; what is read here has none.
+ENVIRONMENT = {
+    **os.environ,
+    "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    "ANSIBLE_FORCE_COLOR": "false",
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_PROGRESS": "plain",
+}
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -34,7 +43,7 @@ def run(*command: str | Path, timeout: int = 600, **environment: str) -> Ran:
     process = subprocess.run(
         [str(word) for word in command],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_PROGRESS": "plain", **environment},
+        env={**ENVIRONMENT, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
 
 import pytest
-from fleet import INVENTORY, ROOT, docker, file_state, inside, playbook, site
+from fleet import ENVIRONMENT, INVENTORY, ROOT, docker, file_state, inside, playbook, site
 
 # One whose packages are baked in, one that has to install everything.
 EMPTY = ["app1", "lb2"]
@@ -56,11 +55,7 @@ def interrupted(task: str, after: float) -> str:
     process = subprocess.Popen(
         ["ansible-playbook", "site.yml", "-i", INVENTORY, "--limit", ",".join(EMPTY)],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        },
+        env={**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
