@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fleet import inside
-from slow_looks import SlowLooks, begin
+from slow_looks import SlowLooks, begin, clear
 
 
 @pytest.fixture(scope="session", autouse=True)
 def slow_looks() -> Iterator[SlowLooks]:
     with ThreadPoolExecutor(3) as pool:
         yield begin(pool)
-    inside("db2", "systemctl stop stray")
+    clear()

@@ -99,9 +99,8 @@ MOVING = (
 
 
 def file_state(name: str) -> set[str]:
-    """Every file of the host: a line with mode and owner, a line with the hash of its content."""
+    """All that lies on the host: kind, mode, owner and target of each entry, and the hash of each file's content."""
     prune = " -o ".join(f"-path {path}" for path in MOVING.split())
-    everything = f"find / \\( {prune} \\) -prune -o -type f"
-    return set(
-        inside(name, f"{everything} -printf '%m %u:%g %p\\n'; {everything} -print0 | xargs -0 sha256sum").splitlines()
-    )
+    everything = f"find / \\( {prune} \\) -prune -o"
+    entries = f"{everything} \\( -type f -o -type l -o -type d \\) -printf '%y%m %u:%g %p %l\\n'"
+    return set(inside(name, f"{entries}; {everything} -type f -print0 | xargs -0 sha256sum").splitlines())

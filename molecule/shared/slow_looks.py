@@ -9,6 +9,7 @@ from fleet import address, inside
 
 LYNIS = ["db1", "app2"]
 SCANNED = ["lb1", "app2", "db1", "db2"]
+STRAY = 8099
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,19 @@ def lynis(name: str) -> str:
 
 
 def ports() -> str:
-    """nmap's own format, from ops1, while a stray service listens on db2."""
-    inside("db2", "systemd-run --quiet --unit=stray --collect python3 -m http.server 8099 --bind 0.0.0.0")
+    """nmap's own format, from ops1. db1 and db2 listen on 8099, only db2 lets it through: nmap must see that."""
+    for name in ("db1", "db2"):
+        inside(name, f"systemd-run --quiet --unit=stray --collect python3 -m http.server {STRAY} --bind 0.0.0.0")
+    inside("db2", f"nft insert rule inet trading_platform input tcp dport {STRAY} accept")
     targets = " ".join(map(address, SCANNED))
     return inside("ops1", f"nmap -n -Pn -p- -T5 --max-retries 1 --min-rate 8000 -oG - {targets}")
+
+
+def clear() -> None:
+    for name in ("db1", "db2"):
+        inside(name, "systemctl stop stray")
+    # Loads the committed rules.
+    inside("db2", "systemctl restart trading-firewall")
 
 
 def begin(pool: ThreadPoolExecutor) -> SlowLooks:

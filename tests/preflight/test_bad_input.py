@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -246,3 +248,56 @@ def test_missing_group(site: Site) -> None:
 def test_an_undefined_value_that_is_no_fact(site: Site) -> None:
     site.write("group_vars/db/more.yml", '---\nledger_port: "{{ ledgre_port_base + 1 }}"\n')
     stopped(site.run(), "ledger_port cannot be evaluated: 'ledgre_port_base' is undefined.", "group_vars/db/more.yml:2")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("common_os: [Plan 9]", "supported are Plan 9: reinstall it, or add it to common_os"),
+        ("common_memory_mb_min: 99999999", "99999999 MiB are needed: give it more, or lower common_memory_mb_min"),
+        ("common_disks: [{path: /, free_mb_min: 99999999}]", "MiB free, 99999999 MiB are needed: free space there"),
+        ("common_names: [no-such-name.invalid]", "no-such-name.invalid"),
+        ("common_clock_offset_max_s: -1", "its clock is"),
+    ],
+)
+def test_an_unfit_host_stops_the_run(site: Site, setting: str, sentence: str) -> None:
+    """The host stage, end to end: every host of the fixture is this machine."""
+    name = setting.partition(":")[0]
+    kept = [line for line in (site.inventory / "group_vars/all/site.yml").read_text().splitlines() if name not in line]
+    site.write("group_vars/all/site.yml", "\n".join([*kept, setting, ""]))
+    run = site.run(tags="")
+    assert run.code != 0, run.output
+    assert sentence in run.flat, run.output
+    assert "nothing was changed" in run.flat
+    assert run.host_tasks == []
+
+
+def test_a_port_that_a_stranger_holds_stops_the_run(site: Site) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        site.write("group_vars/db/port.yml", f"---\nledger_port: {port}\n")
+        run = site.run("--limit", "db1", tags="")
+    assert run.code != 0, run.output
+    assert str(port) in run.flat, run.output
+    assert run.host_tasks == []
+
+
+def test_the_example_of_prod_says_truthfully_what_is_missing_within_five_seconds() -> None:
+    began = time.monotonic()
+    run = subprocess.run(
+        [BIN / "ansible-playbook", "site.yml", "-i", "prod", "--tags", "preflight"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "vault_pki_ca_private_key" in output
+    assert "bin/secrets init prod" in output
+    assert "nothing was changed" in output
+    # The bar is 5 s on a machine of its own; here other tests run beside it.
+    assert time.monotonic() - began < 10

@@ -25,7 +25,8 @@ SPEC = {
 QUIET = ["env", "DEBIAN_FRONTEND=noninteractive"]
 KEEP = ["--option=Dpkg::Options::=--force-confdef", "--option=Dpkg::Options::=--force-confold"]
 PATIENT = [*QUIET, "apt-get", "--yes", "--option=DPkg::Lock::Timeout=300"]
-FIX = [*PATIENT, *KEEP, "--no-install-recommends", "--fix-broken", "--reinstall", "install"]
+# A repair that nobody asked for may not decide to remove packages: it fails, and a person looks.
+FIX = [*PATIENT, *KEEP, "--no-install-recommends", "--no-remove", "--fix-broken", "--reinstall", "install"]
 # Until one is enough. A package that was killed while its files were unpacked has to be fetched again, which takes
 # lists that know it.
 REPAIRS = (

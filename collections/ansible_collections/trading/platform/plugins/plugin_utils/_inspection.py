@@ -202,7 +202,7 @@ class Inspection:
         outcome = self._outcome(given, name)
         if outcome.error == UNSET:
             if option.get("required"):
-                yield self._unset(given, name)
+                yield self._unset(given, name, option)
             return
         if outcome.error is None:
             yield from self._fits(given, name, option, outcome.value)
@@ -292,10 +292,10 @@ class Inspection:
         computed = name in given.use.params or name in given.use.play_vars
         return computed or specs.waits_for_host(outcome.message, depends_on)
 
-    def _unset(self, given: Given, name: str) -> Problem:
+    def _unset(self, given: Given, name: str, option: specs.Option) -> Problem:
         return Problem(
             f"{name} is not set, and the role {given.role.name} requires it.",
-            f"Set it in {self._file_for(given)}; roles/{given.role.name}/README.md says what it is.",
+            f"Set it in {self._file_for(given)}{_about(option)}; see roles/{given.role.name}/README.md.",
             hosts=(given.host,),
         )
 
@@ -363,7 +363,7 @@ def _about(option: specs.Option) -> str:
 def _mend(error: str | None) -> str:
     if error == UNDEFINED:
         return "Define the variable it refers to, or correct the expression."
-    return "Correct the expression."
+    return "Correct the expression, or provide what it reads."
 
 
 def display_path(path: str) -> str:

@@ -30,7 +30,10 @@ def init(env: Environment) -> Iterator[str]:
             f"{env.password_path} does not open {', '.join(locked)}: put the right password there, "
             "or delete these values and run again to have new ones made"
         )
-    missing = [need for need in env.needs if env.states[need.name] is not findings.State.GOOD]
+    short = [need.name for need in env.needs if env.states[need.name] is findings.State.SHORT]
+    missing = [
+        need for need in env.needs if env.states[need.name] is not findings.State.GOOD and need.name not in short
+    ]
     made = {need.name: generate(need.kind) for need in missing if not need.elsewhere}
     bare = env.left_open
     if made or bare:
@@ -46,7 +49,9 @@ def init(env: Environment) -> Iterator[str]:
     yield from (f"you must fill in {name}: somebody else issues it" for name in by_hand)
     if by_hand:
         yield f"Write them into {where} and run bin/secrets init {env.name} again, which encrypts them."
-    if not made and not bare and not by_hand:
+    for name in short:
+        yield f"{name} {findings.State.SHORT.value}: delete it from {where} and run again to have a new one made"
+    if not made and not bare and not by_hand and not short:
         yield f"{env.name}: all {len(env.needs)} secrets are there."
 
 

@@ -30,6 +30,8 @@ from ansible_collections.trading.platform.plugins.module_utils._config_tree.plan
 )
 
 STATE = Path("/var/lib/trading-platform/config_tree")
+# In memory and gone at a reboot, for secret files that a killed run left behind.
+STAGING = Path("/run")
 PROGRAM_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -134,7 +136,9 @@ class Host:
     def _validate(self, check_mode: bool) -> None:
         if not self.wanted.validate_set and not any(file.validate for file in self.plan.write):
             return
-        with tempfile.TemporaryDirectory(prefix="config_tree-") as staging:
+        place = STAGING if os.access(STAGING, os.W_OK) else None
+        # Mode 0700, as mkdtemp makes them.
+        with tempfile.TemporaryDirectory(prefix="config_tree-", dir=place) as staging:
             for file in self.wanted.files:
                 path = Path(staging) / file.rel
                 path.parent.mkdir(parents=True, exist_ok=True)

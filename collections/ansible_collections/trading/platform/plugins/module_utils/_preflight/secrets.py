@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,14 +15,9 @@ from ansible_collections.trading.platform.plugins.module_utils._preflight.specs 
     is_secret,
     suboptions,
 )
+from ansible_collections.trading.platform.plugins.module_utils._secrets import placeholder
 
 MISSING, PLACEHOLDER, LOCKED, FAILED = "missing", "placeholder", "locked", "failed"
-SHORTEST = 8
-FILLER = re.compile(
-    r"^(change[_ -]?me.*|replace[_ -]?me.*|todo\b.*|fixme\b.*|x{3,}|\*+|\.{3,}|example.*|placeholder.*"
-    r"|your[_ -].*|<.*>|dummy.*)$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -38,20 +32,6 @@ class Secret:
     hosts: tuple[str, ...] = ()
 
 
-def placeholder(name: str, value: str) -> str | None:
-    """Why a value cannot be a real secret, without quoting it."""
-    text = value.strip()
-    if not text:
-        return "it is empty"
-    if FILLER.match(text):
-        return "it is still a placeholder"
-    if text.lower() in {name.lower(), f"vault_{name}".lower(), name.removeprefix("vault_").lower()}:
-        return "it is the variable's own name"
-    if len(text) < SHORTEST:
-        return f"it is shorter than {SHORTEST} characters"
-    return None
-
-
 def unreal(name: str, option: Option, value: object) -> Iterator[tuple[str, str]]:
     """(path, reason) of every part of a secret that cannot be real."""
     if value in (None, "", [], {}):
@@ -59,7 +39,7 @@ def unreal(name: str, option: Option, value: object) -> Iterator[tuple[str, str]
             yield name, "it is empty"
         return
     for path, text in leaves(name, option, value):
-        reason = placeholder(path.split(".")[-1], text) or placeholder(name, text)
+        reason = placeholder.unreal(path.split(".")[-1], text) or placeholder.unreal(name, text)
         if reason:
             yield path, reason
 
@@ -109,8 +89,8 @@ def problems(
         ),
         PLACEHOLDER: (
             "not real",
-            f"Write real values with `ansible-vault edit`, or delete the lines from {inventory}'s vault.yml and run "
-            f"`bin/secrets init {environment}`. `bin/secrets check {environment}` names what still is a placeholder.",
+            f"Write real values into {inventory}'s vault.yml, or delete their lines, and run `bin/secrets init "
+            f"{environment}`: it encrypts the former and makes the latter.",
         ),
         LOCKED: (
             f"encrypted, and the vault password of {environment} does not open",

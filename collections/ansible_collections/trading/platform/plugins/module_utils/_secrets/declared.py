@@ -12,11 +12,6 @@ from typing import Any
 
 _REFERENCE = re.compile(r"\bvault_[a-z0-9_]+")
 _LOOKUP = re.compile(r"\b(lookup|query|q)\s*\(")
-_PLACEHOLDER = re.compile(
-    r"<.*>|\.{3,}|x{3,}|(change|replace|fill)[ _-]?(me|this|it)?([ _-]?(in|please|now))?"
-    r"|todo|tbd|fixme|placeholder|example|secret|password",
-    re.IGNORECASE | re.DOTALL,
-)
 ELSEWHERE = "issued elsewhere"
 
 
@@ -109,12 +104,6 @@ def needs(secrets: list[Declared], plain: dict[str, list[Any]], referred: set[st
         Need(name, tuple(sorted(one.option for one in who)), any(one.elsewhere for one in who))
         for name, who in sorted(users.items())
     ]
-
-
-def is_placeholder(value: Any) -> bool:
-    """Is this a value that somebody meant to replace?"""
-    text = "" if value is None else str(value).strip(" \t\n\"'")
-    return not text or bool(_PLACEHOLDER.fullmatch(text))
 
 
 def unset(secrets: list[Declared], plain: dict[str, list[Any]]) -> list[str]:

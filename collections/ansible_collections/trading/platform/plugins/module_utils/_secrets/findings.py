@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from ansible_collections.trading.platform.plugins.module_utils._secrets import declared
+from ansible_collections.trading.platform.plugins.module_utils._secrets import declared, placeholder
 
 
 class State(Enum):
@@ -18,6 +18,8 @@ class State(Enum):
     GOOD = ""
     MISSING = "is missing"
     PLACEHOLDER = "is a placeholder"
+    # Somebody may use it: nothing replaces it unasked.
+    SHORT = f"is shorter than {placeholder.SHORTEST} characters"
     LOCKED = "can't be decrypted with the password in {password}"
 
 
@@ -27,7 +29,10 @@ def state(name: str, values: Mapping[str, Any], opened: str | None, *, encrypted
         return State.MISSING
     if encrypted and opened is None:
         return State.LOCKED
-    return State.PLACEHOLDER if declared.is_placeholder(opened) else State.GOOD
+    reason = placeholder.unreal(name, opened or "")
+    if reason == placeholder.SHORT:
+        return State.SHORT
+    return State.PLACEHOLDER if reason else State.GOOD
 
 
 def left_open(values: Mapping[str, Any]) -> dict[str, str]:
@@ -35,7 +40,7 @@ def left_open(values: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in values.items()
-        if isinstance(value, str) and "{{" not in value and not declared.is_placeholder(value)
+        if isinstance(value, str) and "{{" not in value and placeholder.unreal(name, value) in (None, placeholder.SHORT)
     }
 
 

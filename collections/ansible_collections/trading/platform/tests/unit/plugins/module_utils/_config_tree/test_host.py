@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.trading.platform.plugins.module_utils._config_tree import host as host_module
 from ansible_collections.trading.platform.plugins.module_utils._config_tree import plan as planner
 from ansible_collections.trading.platform.plugins.module_utils._config_tree.host import Host, HostError
 from ansible_collections.trading.platform.plugins.module_utils._config_tree.plan import Directory, File, Wanted
@@ -223,3 +224,20 @@ def test_corrupt_manifest_stops(bench: Bench) -> None:
     (bench.state / "demo.json").write_text("{")
     with pytest.raises(HostError, match="cannot be read"):
         bench.run({"a": "1\n"})
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_validates_in_memory_where_it_can_and_closed_to_others(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool
+) -> None:
+    run, tmp, seen = tmp_path / "run", tmp_path / "tmp", tmp_path / "seen"
+    tmp.mkdir()
+    if writable:
+        run.mkdir()
+    monkeypatch.setattr(host_module, "STAGING", run)
+    monkeypatch.setattr(host_module.tempfile, "tempdir", str(tmp))
+    bench.run({"key": "s3cret\n"}, secret=["key"], validate_set=[f"sh -c 'stat -c \"%a %n\" %s >{seen}'"])
+    mode, staged = seen.read_text(encoding="utf-8").split()
+    assert mode == "700"
+    assert Path(staged).parent == (run if writable else tmp)
+    assert not Path(staged).exists()

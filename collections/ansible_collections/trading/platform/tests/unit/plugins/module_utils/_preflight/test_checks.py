@@ -111,22 +111,6 @@ def test_what_only_the_run_brings(message: str, raw: str, later: bool) -> None:
     assert specs.waits_for_host(message, specs.dependencies(raw, scope)) is later
 
 
-@pytest.mark.parametrize(
-    ("value", "part"),
-    [
-        ("", "empty"), ("  ", "empty"), ("CHANGEME", "placeholder"), ("change_me", "placeholder"),
-        ("TODO", "placeholder"),
-        ("changeme123456", "placeholder"), ("xxxxxxxx", "placeholder"), ("example-password", "placeholder"),
-        ("<put it here>", "placeholder"), ("db_password", "own name"), ("vault_db_password", "own name"),
-        ("abc12", "shorter"), ("kT9-vQ2.mm", None), ("todorovich-77", None),
-    ],
-)  # fmt: skip
-def test_placeholders(value: str, part: str | None) -> None:
-    found = secrets.placeholder("db_password", value)
-    assert (found is None) if part is None else (found is not None and part in found)
-    assert not found or not value.strip() or value not in found
-
-
 def test_leaves_of_nested_secrets() -> None:
     option = {
         "type": "list",

@@ -14,7 +14,6 @@ from ansible_collections.trading.platform.plugins.module_utils._secrets.declared
     by_lookup,
     declared_secrets,
     in_the_open,
-    is_placeholder,
     needs,
     references,
     unset,
@@ -106,19 +105,6 @@ def test_kind(name: str, kind: str) -> None:
 )
 def test_by_lookup(value: Any, expected: bool) -> None:
     assert by_lookup(value) is expected
-
-
-@pytest.mark.parametrize(
-    "value",
-    [None, "", "  ", "CHANGEME", "change-me", "change_this", "REPLACE ME", "<your key>", "xxxx", "TODO", "...", '""'],
-)
-def test_placeholders(value: Any) -> None:
-    assert is_placeholder(value)
-
-
-@pytest.mark.parametrize("value", ["k3Pq9", "xx", "changeme1x", "https://hooks.example.com/T0/B0", 7])
-def test_no_placeholders(value: Any) -> None:
-    assert not is_placeholder(value)
 
 
 def test_unset_and_in_the_open() -> None:

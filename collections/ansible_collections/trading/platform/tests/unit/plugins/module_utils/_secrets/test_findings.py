@@ -25,8 +25,10 @@ from ansible_collections.trading.platform.plugins.module_utils._secrets.findings
         ({"vault_a": object()}, None, True, State.LOCKED),
         ({"vault_a": object()}, "CHANGEME", True, State.PLACEHOLDER),
         ({"vault_a": None}, None, False, State.PLACEHOLDER),
-        ({"vault_a": object()}, "k3Pq9", True, State.GOOD),
-        ({"vault_a": "k3Pq9"}, "k3Pq9", False, State.GOOD),
+        ({"vault_a": object()}, "vault_a", True, State.PLACEHOLDER),
+        ({"vault_a": object()}, "k3Pq9", True, State.SHORT),
+        ({"vault_a": object()}, "k3Pq9x8Wv", True, State.GOOD),
+        ({"vault_a": "k3Pq9x8Wv"}, "k3Pq9x8Wv", False, State.GOOD),
     ],
 )
 def test_state(values: dict[str, Any], opened: str | None, encrypted: bool, expected: State) -> None:
@@ -34,8 +36,14 @@ def test_state(values: dict[str, Any], opened: str | None, encrypted: bool, expe
 
 
 def test_left_open() -> None:
-    values = {"vault_a": "real1234", "vault_b": "CHANGEME", "vault_c": "{{ vault_a }}", "vault_d": object()}
-    assert left_open(values) == {"vault_a": "real1234"}
+    values = {
+        "vault_a": "real1234",
+        "vault_b": "CHANGEME123",
+        "vault_c": "{{ vault_a }}",
+        "vault_d": object(),
+        "vault_e": "short",
+    }
+    assert left_open(values) == {"vault_a": "real1234", "vault_e": "short"}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,7 @@ def test_left_open() -> None:
         (False, State.GOOD, []),
         (False, State.MISSING, ["vault_a is missing"]),
         (True, State.PLACEHOLDER, ["vault_a is a placeholder, somebody else issues it: fill it in"]),
+        (False, State.SHORT, ["vault_a is shorter than 8 characters"]),
         (False, State.LOCKED, ["vault_a can't be decrypted with the password in /keys/p"]),
     ],
 )
