@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,12 +108,28 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace a file in one step, so that a crash leaves the old or the new one."""
+    """Replace a file in one step, so that a crash or a power cut leaves the old or the new one, never an empty one."""
+    made = not path.parent.exists()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text)
-    beside.chmod(mode)
+    with beside.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        beside.chmod(mode)
+        os.fsync(stream.fileno())
     beside.replace(path)
+    sync_directory(path.parent)
+    if made:
+        sync_directory(path.parent.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """A name reaches the disk with its directory, not with its file."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -157,12 +174,15 @@ def validate(text: str) -> None:
 
 
 def settle() -> None:
-    """Put back what an earlier try left unconfirmed. Call it under the lock."""
-    disarm()
+    """Put back what an earlier try left unconfirmed. Call it under the lock.
+
+    The timer is stopped last: if this is killed or nft refuses, the host still reverts by itself.
+    """
     if token := read(PENDING):
         must("Putting back an earlier unconfirmed change", "nft", "-f", str(PREVIOUS))
         write(REVERTED, token)
         PENDING.unlink()
+    disarm()
 
 
 def disarm() -> None:
@@ -215,6 +235,7 @@ def confirm(token: str) -> bool:
         write(UNIT_FILE, UNIT_TEXT, mode=0o644)
         must("Reading the boot unit", "systemctl", "daemon-reload")
         must("Enabling the boot unit", "systemctl", "--quiet", "enable", BOOT_UNIT)
+        sync_directory(WANTED_LINK.parent)
     # Through the unit, so that what happens at boot has been seen to work.
     must("Loading the rules by the boot unit", "systemctl", "restart", BOOT_UNIT)
     write(COMMIT_FILE, json.dumps(Commit(token, digest(text), listing() or "")._asdict(), indent=1))

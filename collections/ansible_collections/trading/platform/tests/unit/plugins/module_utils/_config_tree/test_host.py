@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_validates_in_memory_where_it_can_and_closed_to_others(
     if writable:
         run.mkdir()
     monkeypatch.setattr(host_module, "STAGING", run)
-    monkeypatch.setattr(host_module.tempfile, "tempdir", str(tmp))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp))
     bench.run({"key": "s3cret\n"}, secret=["key"], validate_set=[f"sh -c 'stat -c \"%a %n\" %s >{seen}'"])
     mode, staged = seen.read_text(encoding="utf-8").split()
     assert mode == "700"

@@ -1,3 +1,6 @@
+# Copyright (c) 2026, trading.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The order of steps that keeps a guarded change revertible, with nft and systemd replaced by a list."""
 
 from __future__ import annotations
@@ -8,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.trading.platform.plugins.module_utils._firewall import host
 
 
@@ -19,7 +21,9 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, ...]
     def run(*command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         del stdin
         commands.append(command)
-        return subprocess.CompletedProcess(command, int(command[0] == "nft" and (tmp_path / "refuse").exists()), "", "no")
+        return subprocess.CompletedProcess(
+            command, int(command[0] == "nft" and (tmp_path / "refuse").exists()), "", "no"
+        )
 
     monkeypatch.setattr(host, "run", run)
     for name in ("PENDING", "PREVIOUS", "REVERTED"):
@@ -60,4 +64,4 @@ def test_write_syncs_the_file_before_its_name(monkeypatch: pytest.MonkeyPatch, t
     host.write(tmp_path / "new" / "rules", "text", mode=0o640)
     assert synced == ["file, False", "directory", "directory"]
     assert (tmp_path / "new" / "rules").read_text() == "text"
-    assert stat.S_IMODE((tmp_path / "new" / "rules").stat().st_mode) == 0o640  # noqa: PLR2004
+    assert stat.S_IMODE((tmp_path / "new" / "rules").stat().st_mode) == 0o640
