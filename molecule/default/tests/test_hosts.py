@@ -51,7 +51,17 @@ def test_core_dumps_are_off(host: Any) -> None:
 def test_updates_leave_data_alone(host: Any) -> None:
     held = host.check_output("apt-config dump Unattended-Upgrade::Package-Blacklist")
     assert all(name in held for name in ("postgresql", "redis", "etcd", "docker"))
-    assert host.service("apt-daily-upgrade.timer").is_enabled
+
+
+@pytest.mark.parametrize("timer", ["apt-daily.timer", "apt-daily-upgrade.timer", "logrotate.timer"])
+def test_timers_of_updates_and_logs_run(host: Any, timer: str) -> None:
+    """apt-daily fetches the lists, apt-daily-upgrade installs from them; an image may come with all timers off."""
+    assert host.service(timer).is_enabled
+    assert host.service(timer).is_running
+
+
+def test_sudo_log_is_rotated(host: Any) -> None:
+    assert "/var/log/sudo.log" in host.run("logrotate --debug /etc/logrotate.conf").stderr
 
 
 def test_only_admins_become_root(host: Any) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fleet import address, inside, site
+from fleet import address, docker, inside, site
 
 VICTIM = "db2"
+PORT = 8099
 LIVE_RULES = "nft -s list table inet trading_platform"
 BOOT_RULES = "sha256sum /etc/trading-firewall/ruleset.nft"
 
@@ -77,5 +79,33 @@ def test_rules_survive_a_reboot_and_drift_is_repaired() -> None:
     assert ran.code == 0, ran.output
     assert ran.changed[VICTIM] == 1
     assert inside(VICTIM, LIVE_RULES) == live
-    inside(VICTIM, "systemctl stop trading-firewall && systemctl start trading-firewall")
+    # What a reboot does: the table is gone, and only the boot unit brings it back.
+    inside(VICTIM, "systemctl stop trading-firewall; nft delete table inet trading_platform")
+    inside(VICTIM, "systemctl start trading-firewall")
     assert inside(VICTIM, LIVE_RULES) == live
+
+
+def connects(source: str, port: int) -> bool:
+    """Whether the host `source` can open a connection to the victim."""
+    attempt = f"import socket; socket.create_connection(('{address(VICTIM)}', {port}), 2)"
+    return docker("exec", f"test-{source}", "python3", "-c", attempt).code == 0
+
+
+def test_an_opening_for_a_group_lets_its_hosts_in_and_nobody_else() -> None:
+    openings = [
+        {"name": "ssh", "port": 22, "proto": "tcp", "sources": ["any"]},
+        {"name": "story", "port": PORT, "proto": "tcp", "sources": ["lb"]},
+    ]
+    inside(VICTIM, f"systemd-run --quiet --unit=story-listener python3 -m http.server {PORT}")
+    try:
+        assert not connects("lb1", PORT)
+        ran = site("--limit", VICTIM, "--tags", "firewall", "-e", json.dumps({"base_firewall_openings": openings}))
+        assert ran.code == 0, ran.output
+        assert connects("lb1", PORT)
+        assert connects("lb2", PORT)
+        assert not connects("app1", PORT)
+    finally:
+        back = site("--limit", VICTIM, "--tags", "firewall")
+        inside(VICTIM, "systemctl stop story-listener")
+    assert back.code == 0, back.output
+    assert "story" not in inside(VICTIM, LIVE_RULES)
