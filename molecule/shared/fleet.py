@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,18 @@ def run(*command: str | Path, timeout: int = 600, **environment: str) -> Ran:
         check=False,
     )
     return Ran(process.returncode, process.stdout)
+
+
+def interrupt(process: subprocess.Popen[str]) -> str:
+    """Ctrl-C until the run ends, as a person would: a signal that meets Python inside a lock's release is dropped."""
+    for _ in range(15):
+        process.send_signal(signal.SIGINT)
+        try:
+            return process.communicate(timeout=2)[0]
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    return process.communicate()[0]
 
 
 def playbook(name: str | Path, *arguments: str, timeout: int = 600) -> Ran:

@@ -6,7 +6,6 @@ The tests are one story and run in order; whatever happens, the last finalizer l
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import ENVIRONMENT, ROOT, Ran, docker, run
+from fleet import ENVIRONMENT, ROOT, Ran, docker, interrupt, run
 
 HOSTS = ["one", "two"]
 PORT = 18022
@@ -66,18 +65,6 @@ def inspect(container: str) -> Any:
 
 def ssh(host: str, *words: str) -> Ran:
     return run("ssh", "-F", DIRECTORY / "ssh_config", "-o", "BatchMode=yes", *words[:-1], host, words[-1], timeout=20)
-
-
-def interrupt(process: subprocess.Popen[str]) -> str:
-    """Ctrl-C, and a second one where a worker of Ansible died with a lock in its hand and its parent waits for ever."""
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.communicate(timeout=10)[0]
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    return process.communicate(timeout=10)[0]
 
 
 def down() -> Ran:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
+import re
 import subprocess
 import time
 
 import pytest
-from fleet import ENVIRONMENT, INVENTORY, ROOT, docker, file_state, inside, playbook, site
+from fleet import ENVIRONMENT, INVENTORY, ROOT, docker, file_state, inside, interrupt, playbook, site
 
 # One whose packages are baked in, one that has to install everything.
 EMPTY = ["app1", "lb2"]
@@ -24,7 +24,6 @@ SHIFTING = (
     "/var/lib/dpkg",
     "/var/lib/apt",
     "/var/cache",
-    "-",
     "/var/lib/aide",
     "/root/",
     "/etc/.pwd.lock",
@@ -36,7 +35,7 @@ def settled(name: str) -> set[str]:
     """What the platform decides on a host: the lines that two installations of it share."""
 
     def decided(line: str) -> bool:
-        path = line.split(None, 2)[2] if line[0] in "fld" and line[1:4].isdigit() else line[66:]
+        path = line[66:] if re.match(r"[0-9a-f]{64}  ", line) else line.split(None, 2)[2].rstrip()
         return not path.startswith((*UNIQUE, *SHIFTING)) and not path.endswith("-")
 
     return {line for line in file_state(name) if decided(line)}
@@ -68,10 +67,9 @@ def interrupted(task: str, after: float) -> None:
         if line.startswith("TASK") and task in line:
             reached = True
             time.sleep(after)
-            process.send_signal(signal.SIGINT)
             break
-    printed += process.stdout.readlines()
-    code = process.wait(timeout=120)
+    printed.append(interrupt(process))
+    code = process.returncode
     assert reached, f"the run never came to {task}\n" + "".join(printed)
     assert code != 0, "the run ended before the signal: nothing was interrupted\n" + "".join(printed)
 

@@ -2,7 +2,7 @@
 set -eu
 systemctl is-system-running --wait >/dev/null || true
 if [ ! -f /etc/ssh/ssh_host_ed25519_key ]; then
-  ssh-keygen -q -A
+  ssh-keygen -q -A >&2
   echo "host keys made" >&2
 fi
 if ! systemctl is-active --quiet ssh; then
