@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.trading.platform.plugins.plugin_utils._secret_files import Environment
-from fleet import ENVIRONMENT, INVENTORY, ROOT, Ran, inside, run, site
+from fleet import ENVIRONMENT, INVENTORY, ROOT, Ran, inside, interrupt, run, site
 
 SECRET_FILE = ROOT / "molecule/certificates/secret_file.yml"
 SIGN = ["ansible-playbook", "site.yml", "-i", str(INVENTORY), "--limit", "db1", "-e", "pki_renew_now=true"]
@@ -103,8 +102,7 @@ def test_ctrl_c_while_the_ca_signs_leaves_no_key_behind() -> None:
         until = time.monotonic() + 0.4
         while time.monotonic() < until:
             seen |= with_keys(temporary() - before)
-        process.send_signal(signal.SIGINT)
-        process.stdout.read()
+        interrupt(process)
     assert reached, "the run never came to the signing"
     assert process.returncode != 0, "the run ended before the signal: nothing was interrupted"
     assert seen | with_keys(temporary() - before) == set()
