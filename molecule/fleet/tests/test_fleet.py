@@ -144,7 +144,7 @@ def test_ctrl_c_after_the_start_of_the_containers(story: Story) -> None:
 def test_the_next_run_makes_what_is_missing_and_the_one_after_changes_nothing(story: Story) -> None:
     repaired = story.up()
     assert repaired.code == 0, repaired.output
-    assert all(repaired.changed[host] for host in HOSTS), repaired.output
+    assert any(repaired.changed.values()), repaired.output
     again = story.up()
     assert again.code == 0, again.output
     assert again.changed == dict.fromkeys(HOSTS, 0), again.output

@@ -35,7 +35,9 @@ def settled(name: str) -> set[str]:
     """What the platform decides on a host: the lines that two installations of it share."""
 
     def decided(line: str) -> bool:
-        path = line[66:] if re.match(r"[0-9a-f]{64}  ", line) else line.split(None, 2)[2].rstrip()
+        # sha256sum puts a backslash before a line whose path has one.
+        hashed = re.match(r"\\?[0-9a-f]{64}  (.*)", line)
+        path = hashed[1] if hashed else line.split(None, 2)[2].rstrip()
         return not path.startswith((*UNIQUE, *SHIFTING)) and not path.endswith("-")
 
     return {line for line in file_state(name) if decided(line)}
