@@ -240,9 +240,11 @@ stderr:
   sample: "syntax error near line 3"
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trading.platform.plugins.module_utils._config_tree import plan
-from ansible_collections.trading.platform.plugins.module_utils._config_tree.host import Host, HostError
+from ansible_collections.trading.platform.plugins.module_utils._config_tree.host import Host, HostError, alone
 from ansible_collections.trading.platform.plugins.module_utils._config_tree.spec import argument_spec, unpack
 
 
@@ -258,7 +260,8 @@ def main() -> None:
         )
     try:
         wanted = plan.wanted(module.params, unpack(module.params["payload"]))
-        result = Host(wanted, module.warn).run(module.check_mode, bool(module._diff))
+        with contextlib.nullcontext() if module.check_mode else alone(wanted.name):
+            result = Host(wanted, module.warn).run(module.check_mode, bool(module._diff))
     except HostError as error:
         module.fail_json(msg=str(error), **error.details)
     module.exit_json(**result)

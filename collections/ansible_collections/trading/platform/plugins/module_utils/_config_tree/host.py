@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import grp
 import os
 import pwd
@@ -14,6 +15,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,29 @@ class HostError(Exception):
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
         self.details = details
+
+
+@contextlib.contextmanager
+def alone(name: str, run: Path = Path("/run"), patience: float = 300) -> Iterator[None]:
+    """Waits for an earlier run of the same set: Ctrl-C ends Ansible, and not what it has started on the host."""
+    path = run / f"trading-config_tree-{name}.lock"
+    try:
+        lock = path.open("w")
+    except OSError as error:
+        raise HostError(f"{path} cannot be opened: {error}. Run as root.") from error
+    with lock:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise HostError(
+                        f"Another run still lands the set {name} (fuser {path} names it). Wait, or end it."
+                    ) from None
+                time.sleep(0.2)
+        yield
 
 
 class Host:

@@ -242,3 +242,11 @@ def test_validates_in_memory_where_it_can_and_closed_to_others(
     assert mode == "700"
     assert Path(staged).parent == (run if writable else tmp)
     assert not Path(staged).exists()
+
+
+def test_one_set_lands_at_a_time(tmp_path: Path) -> None:
+    busy = pytest.raises(HostError, match="Another run still lands the set base")
+    with host_module.alone("base", tmp_path), busy, host_module.alone("base", tmp_path, patience=0.3):
+        pass
+    with host_module.alone("base", tmp_path, patience=0.3), host_module.alone("other", tmp_path, patience=0.3):
+        pass
