@@ -55,6 +55,19 @@ def run(*command: str | Path, timeout: int = 600, **environment: str) -> Ran:
     return Ran(process.returncode, process.stdout)
 
 
+def start(*command: str | Path) -> subprocess.Popen[str]:
+    """A command that goes on while its output is read; Ansible's own callback says when a task begins."""
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+
+
 def interrupt(process: subprocess.Popen[str]) -> str:
     """Ctrl-C until the run ends, as a person would: a signal that meets Python inside a lock's release is dropped."""
     for _ in range(15):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.trading.platform.plugins.plugin_utils._secret_files import Environment
-from fleet import ENVIRONMENT, INVENTORY, ROOT, Ran, inside, interrupt, run, site
+from fleet import INVENTORY, ROOT, Ran, inside, interrupt, run, site, start
 
 SECRET_FILE = ROOT / "molecule/certificates/secret_file.yml"
 SIGN = ["ansible-playbook", "site.yml", "-i", str(INVENTORY), "--limit", "db1", "-e", "pki_renew_now=true"]
@@ -87,15 +86,7 @@ def test_a_secret_file_is_in_no_output_and_no_log(fails: str) -> None:
 
 def test_ctrl_c_while_the_ca_signs_leaves_no_key_behind() -> None:
     before, seen = temporary(), set()
-    with subprocess.Popen(
-        [*SIGN, "--tags", "pki"],
-        cwd=ROOT,
-        env={**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with start(*SIGN, "--tags", "pki") as process:
         assert process.stdout is not None
         reached = any(line.startswith("TASK") and "Let the internal CA sign" in line for line in process.stdout)
         # A key that never is in a file cannot stay in one, whenever the signal comes.

@@ -6,14 +6,13 @@ The tests are one story and run in order; whatever happens, the last finalizer l
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import ENVIRONMENT, ROOT, Ran, docker, interrupt, run
+from fleet import ROOT, Ran, docker, interrupt, run, start
 
 HOSTS = ["one", "two"]
 PORT = 18022
@@ -123,15 +122,7 @@ def test_a_name_that_somebody_else_has_is_refused(story: Story, foreign: str) ->
 
 
 def test_ctrl_c_after_the_start_of_the_containers(story: Story) -> None:
-    process = subprocess.Popen(
-        story.command,
-        cwd=ROOT,
-        env={**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
+    process = start(*story.command)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("TASK") and "Make the fleet's directory" in line:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 
 import pytest
-from fleet import ENVIRONMENT, INVENTORY, ROOT, docker, file_state, inside, interrupt, playbook, site
+from fleet import INVENTORY, docker, file_state, inside, interrupt, playbook, site, start
 
 # One whose packages are baked in, one that has to install everything.
 EMPTY = ["app1", "lb2"]
@@ -53,15 +52,7 @@ def emptied() -> None:
 
 def interrupted(task: str, after: float) -> None:
     """site.yml on the empty hosts, with Ctrl-C some time after a task began."""
-    process = subprocess.Popen(
-        ["ansible-playbook", "site.yml", "-i", INVENTORY, "--limit", ",".join(EMPTY)],
-        cwd=ROOT,
-        env={**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
+    process = start("ansible-playbook", "site.yml", "-i", INVENTORY, "--limit", ",".join(EMPTY))
     assert process.stdout is not None
     printed, reached = [], False
     for line in process.stdout:
