@@ -18,6 +18,11 @@ options:
   _terms:
     description: Kinds, for example V(firewall_openings) or V(listens).
     required: true
+  roles:
+    description: Only what these roles publish. Empty means every role of the host.
+    type: list
+    elements: str
+    default: []
   site:
     description: Path of site.yml. Without it the nearest in or above the playbook's directory, then beside ansible.cfg.
     type: path
@@ -30,6 +35,14 @@ EXAMPLES = r"""
     - role: firewall
       vars:
         firewall_openings: "{{ lookup('trading.platform.published', 'firewall_openings') }}"
+
+- name: Certificates are asked for in the play of the service that takes up a renewed one
+  hosts: etcd
+  roles:
+    - role: pki
+      vars:
+        pki_certificates: "{{ lookup('trading.platform.published', 'certificates', roles=['etcd']) }}"
+    - role: etcd
 """
 
 RETURN = r"""
@@ -78,8 +91,11 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         host = str(scope["inventory_hostname"])
         plays = client.plays(site, evaluator.load)
         given = roles_of_host(plays, host, lambda pattern: resolve(evaluator.text(pattern, scope), groups))
+        wanted = self.get_option("roles")
         uses: list[tuple[Role, RoleUse]] = []
         for use in given:
+            if wanted and use.role not in wanted:
+                continue
             name = f"{use.role}_{kind}"
             if name in scope or client.publishes(use.role, kind, paths):
                 role = client.role(use.role, paths, evaluator.load)
