@@ -1,4 +1,7 @@
-"""What every scenario's tests stand on: the test fleet's hosts, and the commands an operator would type."""
+"""What every scenario's tests stand on: the fleet's hosts, and the commands an operator would type.
+
+It is the test fleet, unless FLEET_INVENTORY names another one, as for bench/run: a story can be tried on the demo's.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import testinfra
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-INVENTORY = ROOT / "molecule/shared/inventory"
-FLEET = ROOT / ".fleet/test"
+INVENTORY = ROOT / os.environ.get("FLEET_INVENTORY", "molecule/shared/inventory")
+NAME: str = yaml.safe_load((INVENTORY / "hosts.yml").read_text())["all"]["vars"]["fleet_name"]
+FLEET = ROOT / ".fleet" / NAME
 HOSTS = ["lb1", "lb2", "app1", "app2", "db1", "db2", "ops1", "world1"]
 
 # Molecule forces colours on what runs below it; what is read here has none.
@@ -92,9 +97,13 @@ def docker(*arguments: str) -> Ran:
     return run("docker", *arguments)
 
 
+def container(host: str) -> str:
+    return f"{NAME}-{host}"
+
+
 def inside(host: str, script: str) -> str:
     """What a shell inside the container prints, past SSH: for looking while SSH is broken on purpose."""
-    ran = docker("exec", f"test-{host}", "sh", "-c", script)
+    ran = docker("exec", container(host), "sh", "-c", script)
     assert ran.code == 0, ran.output
     return ran.output
 

@@ -64,6 +64,9 @@ options:
         description: What is returned in RV(topics) when the certificate or its chain changed.
         type: str
         default: ""
+      role:
+        description: Who published it. Not used.
+        type: str
   renew_before_days:
     description: A certificate with fewer days left is renewed.
     type: int
@@ -172,6 +175,7 @@ CERTIFICATE: dict[str, Any] = {
     "group": {"type": "str", "default": "root"},
     "key_mode": {"type": "str", "default": "0640", "no_log": False},
     "topic": {"type": "str", "default": ""},
+    "role": {"type": "str"},
 }
 
 

@@ -50,6 +50,14 @@ options:
       ca:
         description: CA bundle for V(http) over TLS. Without it the host's own.
         type: path
+      cert:
+        description: Certificate that V(http) shows, for services that ask for one. Needs O(checks[].key).
+        type: path
+        version_added: 0.2.0
+      key:
+        description: Key of O(checks[].cert).
+        type: path
+        version_added: 0.2.0
       unit:
         description: Systemd unit for V(unit).
         type: str
@@ -124,6 +132,8 @@ CHECK: dict[str, Any] = {
     "status": {"type": "list", "elements": "int", "default": [200]},
     "contains": {"type": "str"},
     "ca": {"type": "path"},
+    "cert": {"type": "path"},
+    "key": {"type": "path", "no_log": False},
     "unit": {"type": "str"},
     "argv": {"type": "list", "elements": "str"},
     "successes": {"type": "int", "default": 1},

@@ -18,7 +18,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueO
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.template import Templar
-from ansible_collections.trading.platform.plugins.module_utils._preflight.specs import dependencies
+from ansible_collections.trading.platform.plugins.module_utils._preflight.specs import SHARED, dependencies
 from ansible_collections.trading.platform.plugins.module_utils._site.client import find_site
 
 
@@ -72,8 +72,6 @@ class Evaluator:
 
 
 UNSET, UNDEFINED, LOCKED, FAILED = "unset", "undefined", "locked", "failed"
-# Large, the same for every host within a run, and never changed by it.
-SHARED = frozenset({"groups", "hostvars"})
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,12 @@ def _http(check: Mapping[str, Any], _run: Run) -> None:
     url = check["url"]
     if not url.startswith(("http://", "https://")):
         raise ProbeError(f"{url} is not an http or https address")
-    context = ssl.create_default_context(cafile=check.get("ca")) if url.startswith("https:") else None
+    try:
+        context = ssl.create_default_context(cafile=check.get("ca")) if url.startswith("https:") else None
+        if context and check.get("cert"):
+            context.load_cert_chain(check["cert"], check.get("key"))
+    except OSError as exc:
+        raise ProbeError(f"the certificates for {url} cannot be read: {exc}") from exc
     # A proxy of the environment must not answer for a service of this host.
     handlers: list[Any] = [urllib.request.ProxyHandler({})]
     if context:

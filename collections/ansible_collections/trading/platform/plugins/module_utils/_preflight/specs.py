@@ -68,6 +68,10 @@ def templates(raw: object) -> Iterator[str]:
             yield from templates(item)
 
 
+# Large, the same for every host within a run, and never changed by it. To walk hostvars would evaluate every host's variables.
+SHARED = frozenset({"groups", "hostvars"})
+
+
 def dependencies(raw: object, scope: Mapping[str, object]) -> set[str]:
     """The identifiers a value depends on, through other variables."""
     seen: set[str] = set()
@@ -76,7 +80,7 @@ def dependencies(raw: object, scope: Mapping[str, object]) -> set[str]:
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            if name in scope:
+            if name in scope and name not in SHARED:
                 waiting |= words(scope[name]) - seen
     return seen
 
