@@ -160,7 +160,7 @@ class Client:
         expected = list(self.members) if complete else [name for name in self.members if view.member(name)]
         problems = reading(view, expected, self.scope, time.time())
         if problems:
-            raise PatroniError("; ".join(problems))
+            raise PatroniError(f"The cluster is not fit to be changed, nothing was touched: {'; '.join(problems)}")
         return view
 
     def writable(self, name: str, timeout: float = 1.0) -> bool:

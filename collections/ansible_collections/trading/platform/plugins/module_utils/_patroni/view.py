@@ -158,9 +158,12 @@ class Cluster:
         The replica was asked after the leader: what it has replayed since then must not count as less than nothing.
         """
         leader = self.leader
-        if leader and leader.position is not None and member.replayed is not None:
-            return max(0, leader.position - member.replayed)
-        return None if member.answered else member.lag
+        if leader is None or not leader.answered:
+            # Nobody to compare with: what the dead leader last wrote down.
+            return member.lag
+        if leader.position is None or member.replayed is None:
+            return None
+        return max(0, leader.position - member.replayed)
 
 
 def truth(value: Any) -> bool:

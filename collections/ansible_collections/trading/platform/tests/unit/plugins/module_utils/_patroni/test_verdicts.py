@@ -116,8 +116,10 @@ def test_the_least_behind_is_chosen_and_a_synchronous_one_first() -> None:
         (cluster(), False, None, "healthy leader: use playbooks/switchover.yml"),
         (cluster(), True, None, "healthy leader: use playbooks/switchover.yml"),
         (cluster(leader=DEAD, paused=True), True, None, "paused"),
-        # Without the leader's position the lag is Patroni's own figure, which counts for members that answer no longer.
-        (cluster(leader=DEAD), False, "db2", "the lag of db2 cannot be read"),
+        # Nobody to compare with: the lag is what the dead leader last wrote down.
+        (cluster(leader=DEAD), False, "db2", None),
+        (cluster(leader=DEAD, replica={"lag": None}), False, None, "the lag of db2 cannot be read"),
+        (cluster(leader=DEAD, replica={"lag": 2 * MIB}), False, None, "bytes behind"),
         (cluster(leader=DEAD), True, "db2", None),
         (cluster(leader=DEAD, replica=DEAD), True, None, "does not answer"),
         (cluster(leader={"own_state": "crashed"}), False, "db2", None),
