@@ -16,9 +16,9 @@ ETCD = (*DATABASES, "ops1")
 PATRONICTL = "patronictl -c /etc/patroni/config.yml"
 
 
-def members(asked: str = "ops1") -> dict[str, dict[str, Any]]:
+def members() -> dict[str, dict[str, Any]]:
     """The cluster's members by name. Asked on the first database host that answers."""
-    for name in DATABASES if asked not in DATABASES else (asked,):
+    for name in DATABASES:
         ran = docker("exec", container(name), "sh", "-c", f"timeout 10 {PATRONICTL} list --format json 2>/dev/null")
         if ran.code == 0 and ran.output.strip():
             return {one["Member"]: one for one in json.loads(ran.output)}

@@ -24,12 +24,12 @@ def lynis(name: str) -> str:
 
 
 def ports() -> str:
-    """nmap's own format, from ops1. db1 and db2 listen on 8099, only db2 lets it through: nmap must see that."""
+    """nmap's own format, from world1, whom no service knows. db1 and db2 listen on 8099, only db2 lets it through: nmap must see that."""
     for name in ("db1", "db2"):
         inside(name, f"systemd-run --quiet --unit=stray --collect python3 -m http.server {STRAY} --bind 0.0.0.0")
     inside("db2", f"nft insert rule inet trading_platform input tcp dport {STRAY} accept")
     targets = " ".join(map(address, SCANNED))
-    return inside("ops1", f"nmap -n -Pn -p- -T5 --max-retries 1 --min-rate 8000 -oG - {targets}")
+    return inside("world1", f"nmap -n -Pn -p- -T5 --max-retries 1 --min-rate 8000 -oG - {targets}")
 
 
 def clear() -> None:

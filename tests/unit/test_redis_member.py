@@ -60,6 +60,10 @@ FOREIGN = {"exists": False, "data": True}
         ([says(A)] * 3, MASTER, True, "start", ""),
         ([says(A)] * 3, CRASHED, True, "wait", ""),
         ([says(A)] * 3, CRASHED, False, "start", ""),
+        # It came back with an empty disk before the sentinels moved: it must not wipe its replica.
+        ([says(A)] * 3, NEW, True, "wait", ""),
+        # Sentinels were there before the master's first start, and know no replica.
+        ([says(A, replicas=(A,))] * 3, NEW, True, "start", ""),
         # There is nobody who could take over.
         ([says(A, healthy=())] * 3, CRASHED, True, "start", ""),
         # No majority: wait, then the local file.

@@ -12,7 +12,7 @@ from slow_looks import SCANNED, STRAY, SlowLooks
 
 @pytest.fixture(scope="session")
 def open_ports(slow_looks: SlowLooks) -> dict[str, list[str]]:
-    """Every TCP port that answers ops1, of the whole range, by host."""
+    """Every TCP port that answers world1, of the whole range, by host."""
     seen = slow_looks.ports.result()
     hosts = re.findall(r"Host: (\S+) .*?Ports: (.*)", seen)
     found = {host: re.findall(r"(\d+)/open/tcp", ports) for host, ports in hosts}

@@ -137,10 +137,10 @@ def stage(path: Path, place: Place, name: str, members: Mapping[str, str], token
     command += ["--initial-cluster", cluster, "--initial-advertise-peer-urls", members[name]]
     run([*command, "--initial-cluster-token", restored_token(token, found)])
     (place.staged / MARK).write_text(f"{token}\n")
-    # Last: a directory without it is half unpacked.
-    (place.staged / RESTORING).write_text(found)
     for each in (place.staged, *place.staged.rglob("*")):
         shutil.chown(each, "etcd", "etcd")
+    # Last: a directory without it is half unpacked, or not etcd's yet. Only root reads and removes it.
+    (place.staged / RESTORING).write_text(found)
     return True
 
 

@@ -68,7 +68,7 @@ def templates(raw: object) -> Iterator[str]:
             yield from templates(item)
 
 
-# Large, the same for every host within a run, and never changed by it. To walk hostvars would evaluate every host's variables.
+# Large, and the same for every host within a run. To walk hostvars would evaluate every host's variables.
 SHARED = frozenset({"groups", "hostvars"})
 
 

@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import Any, Union
 
 FILES = Path("/etc/trading-platform/redis")
+# Seconds that a replica has to catch up while writes are paused for a planned failover.
+CATCH_UP = 5
 Reply = Union[str, int, None, list["Reply"]]  # noqa: UP007 - a string inside `|` is no type
 
 
@@ -90,7 +92,8 @@ def decide(me: str, first: str, majority: int, answers: Sequence[Answer], local:
         return Verdict("wait", why=f"{len(answers)} sentinels answer, {majority} are needed")
     if latest is None or (len(answers) < majority and latest.master == me and local.exists):
         return Verdict("start", local.replicaof, "no majority of sentinels: what the local file says")
-    if latest.master == me and patient and local.exists and not local.clean and set(latest.healthy) - {me}:
+    # Without a local file it lost its disk too: an empty master would wipe its replica.
+    if latest.master == me and patient and not local.clean and set(latest.healthy) - {me}:
         return Verdict("wait", why="this master did not end cleanly: its replica shall take over")
     return Verdict("start", "" if latest.master == me else latest.master, "what the sentinels say")
 
@@ -511,10 +514,11 @@ def failover(host: Host, to: str, lag_max: int, timeout: int, check: bool) -> No
             return
         began = time.monotonic()
         with host.redis(found.master, host.admin) as master:
-            master.call("CLIENT", "PAUSE", str(timeout * 1000), "WRITE")
+            # Longer than all that is waited for below: a write let on in between would be lost with the promotion.
+            master.call("CLIENT", "PAUSE", str((CATCH_UP + timeout + 5) * 1000), "WRITE")
             try:
                 target = int(master.info("replication")["master_repl_offset"])
-                wait_for(lambda: caught_up(host, ready[0], target), 5, f"{ready[0]} did not catch up")
+                wait_for(lambda: caught_up(host, ready[0], target), CATCH_UP, f"{ready[0]} did not catch up")
                 sentinel.call("SENTINEL", "FAILOVER", host.name)
                 wait_for(lambda: role(host, ready[0]) == "master", timeout, f"{ready[0]} was not promoted")
                 # The sentinels would leave the old master in office for 8 s more; what it took in would be lost.

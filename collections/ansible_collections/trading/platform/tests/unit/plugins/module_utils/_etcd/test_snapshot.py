@@ -9,11 +9,14 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.trading.platform.plugins.module_utils._etcd import snapshot as snapshots
 from ansible_collections.trading.platform.plugins.module_utils._etcd.snapshot import (
+    Place,
     SnapshotError,
     digest,
     has_digest,
     restored_token,
+    stage,
 )
 
 
@@ -49,3 +52,26 @@ def test_whole(tmp_path: Path) -> None:
     file = tmp_path / "snapshot"
     file.write_bytes(snapshot(b"x" * 1024))
     assert digest(file) == hashlib.sha256(b"x" * 1024).hexdigest()
+
+
+def test_unpacking_that_was_interrupted_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while the files become etcd's: the next run must not take the directory for whole."""
+    file, place = tmp_path / "snapshot", Place(tmp_path / "data")
+    file.write_bytes(snapshot(b"x" * 1024))
+    owned: list[Path] = []
+
+    def unpack(command: list[str]) -> str:
+        (place.staged / "member").mkdir(parents=True)
+        return " ".join(command)
+
+    def killed(path: Path, *_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snapshots, "run", unpack)
+    monkeypatch.setattr(snapshots.shutil, "chown", killed)
+    with pytest.raises(KeyboardInterrupt):
+        stage(file, place, "db1", {"db1": "https://10.0.0.1:2380"}, "trading")
+    monkeypatch.setattr(snapshots.shutil, "chown", lambda path, *_: owned.append(path))
+    assert stage(file, place, "db1", {"db1": "https://10.0.0.1:2380"}, "trading")
+    assert place.staged / "member" in owned
+    assert not stage(file, place, "db1", {"db1": "https://10.0.0.1:2380"}, "trading")
