@@ -31,6 +31,10 @@ def primary() -> str:
     return leaders[0]
 
 
+def leads(name: str) -> bool:
+    return members().get(name, {}).get("Role") == "Leader"
+
+
 def replica() -> str:
     return next(name for name in DATABASES if name != primary())
 
@@ -110,11 +114,11 @@ def cut_off(name: str, others: Sequence[str]) -> Iterator[float]:
     """No packet passes between the host and the others, either way. Yields the moment; heals in any case."""
     addresses = ", ".join(fleet.address(other) for other in others)
     rules = "".join(
-        f"chain {hook} {{ type filter hook {hook} priority -300; ip {side} {{ {addresses} }} drop; }} "
+        f"chain {hook} {{ type filter hook {hook} priority -300; ip {side} {{ {addresses} }} drop; }}; "
         for hook, side in (("input", "saddr"), ("output", "daddr"))
     )
     # A table of its own, above the platform's.
-    inside(name, f"nft 'table inet cut {{ {rules} }}'")
+    inside(name, f"echo 'table inet cut {{ {rules} }}' | nft -f -")
     try:
         yield time.monotonic()
     finally:
@@ -141,12 +145,6 @@ def frozen(name: str, pattern: str) -> Iterator[float]:
         yield time.monotonic()
     finally:
         inside(name, f"pkill -CONT -f '{pattern}'")
-
-
-def parameters(**values: str | None) -> None:
-    """Settings of the running cluster, past the inventory: for a story that needs a limit small enough to meet."""
-    words = " ".join(f"-p {name}={value or 'null'}" for name, value in values.items())
-    inside(primary(), f"{PATRONICTL} edit-config --force {words}")
 
 
 def starts() -> dict[str, str]:

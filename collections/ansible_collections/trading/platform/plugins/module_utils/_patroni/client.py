@@ -104,7 +104,7 @@ class Client:
         raise PatroniError("; ".join(reasons) or f"nobody to ask for {path}")
 
     def change(self, name: str, method: str, path: str, body: Mapping[str, Any], timeout: float) -> str:
-        """An unsafe call. Anything but a 2xx raises with what Patroni said."""
+        """An unsafe call. Anything but a 2xx raises with what Patroni said; a 5xx leaves open whether it was done."""
         answer = self.request(name, method, path, body, timeout)
         if answer.status in (401, 403):
             raise PatroniError(
@@ -112,7 +112,9 @@ class Client:
                 "the API's user, password or this host's certificate is not what Patroni there knows"
             )
         if not 200 <= answer.status < 300:  # noqa: PLR2004
-            raise PatroniError(f"{method} {path} of {name} answered {answer.status}: {short(answer.text)}")
+            # 503 is also what Patroni says when it has stopped waiting for a switchover that still goes on.
+            unknown = answer.status >= 500  # noqa: PLR2004
+            raise (NoAnswerError if unknown else PatroniError)(f"{method} {path} of {name} answered {answer.status}: {short(answer.text)}")
         return answer.text
 
     def statuses(self) -> tuple[dict[str, Any], dict[str, str]]:
