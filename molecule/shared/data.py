@@ -107,6 +107,8 @@ def kill_host(name: str) -> None:
 
 def start_host(name: str) -> None:
     assert docker("start", container(name)).code == 0
+    # Its bus answers a moment later.
+    wait_until(f"{name} has booted", lambda: docker("exec", container(name), "systemctl", "list-jobs").code == 0)
 
 
 @contextlib.contextmanager
@@ -133,8 +135,8 @@ def stopped(unit: str, *names: str) -> Iterator[float]:
     try:
         yield time.monotonic()
     finally:
-        for name in names:
-            inside(name, f"systemctl start --no-block {unit}")
+        started = [docker("exec", container(name), "systemctl", "start", "--no-block", unit) for name in names]
+        assert all(one.code == 0 for one in started), started
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ def lynis(name: str) -> str:
 
 
 def ports() -> str:
-    """nmap's own format, from world1, whom no service knows. Two hosts listen on 8099, one lets it in: nmap sees that."""
+    """nmap's own format, from world1, whom no service knows. Two listen on 8099, one lets it in: nmap sees that."""
     for name in ("db1", "db2"):
         inside(name, f"systemd-run --quiet --unit=stray --collect python3 -m http.server {STRAY} --bind 0.0.0.0")
     inside("db2", f"nft insert rule inet trading_platform input tcp dport {STRAY} accept")

@@ -62,8 +62,10 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Tells the steps and takes none.
   diff_mode:
     support: none
+    description: The steps are returned.
 """
 
 EXAMPLES = r"""

@@ -52,6 +52,7 @@ attributes:
     description: A snapshot is not taken; one that exists is checked.
   diff_mode:
     support: none
+    description: There is nothing to show.
 """
 
 EXAMPLES = r"""

@@ -113,8 +113,8 @@ class Client:
             )
         if not 200 <= answer.status < 300:  # noqa: PLR2004
             # 503 is also what Patroni says when it has stopped waiting for a switchover that still goes on.
-            unknown = answer.status >= 500  # noqa: PLR2004
-            raise (NoAnswerError if unknown else PatroniError)(f"{method} {path} of {name} answered {answer.status}: {short(answer.text)}")
+            kind = NoAnswerError if answer.status >= 500 else PatroniError  # noqa: PLR2004
+            raise kind(f"{method} {path} of {name} answered {answer.status}: {short(answer.text)}")
         return answer.text
 
     def statuses(self) -> tuple[dict[str, Any], dict[str, str]]:

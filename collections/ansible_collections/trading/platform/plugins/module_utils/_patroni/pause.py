@@ -100,7 +100,8 @@ class Paused:
         """Log in everywhere and see what there is to pause. Returns the proxies that cannot be reached."""
         unreachable: list[str] = []
         for proxy in self._proxies:
-            assert self._access is not None
+            if self._access is None:
+                raise AssertionError("checked above")
             try:
                 first = Console(proxy, self._access).open()
             except ProxyError as error:
@@ -108,7 +109,7 @@ class Paused:
                 continue
             names = first.databases(self._databases)
             self._targets += [(proxy, name) for name in names]
-            self._consoles += [first] + [Console(proxy, self._access).open() for _ in names[1:]] if names else []
+            self._consoles += [first] + [Console(proxy, self._access).open() for _name in names[1:]] if names else []
         return unreachable
 
     @property
@@ -137,7 +138,9 @@ class Paused:
         self.pause_s = time.monotonic() - self.began
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         self._leave(calm=kind is None)
         if isinstance(error, StoppedError):
             raise PatroniError(
@@ -157,8 +160,9 @@ class Paused:
 
     def _late(self, late: list[str]) -> str:
         holders: list[str] = []
-        for proxy in {proxy for proxy, _ in self._targets}:
-            assert self._access is not None
+        for proxy in {proxy for proxy, _target in self._targets}:
+            if self._access is None:
+                raise AssertionError("checked above")
             console = Console(proxy, self._access)
             with contextlib.suppress(ProxyError):
                 holders += console.holders()
@@ -170,7 +174,8 @@ class Paused:
         )
 
     def _rescue(self, asked: bool) -> None:
-        assert self._access is not None
+        if self._access is None:
+            raise AssertionError("checked above")
         self._before_resume(asked)
         resume_all(self._targets, self._access, seconds=120)
 
@@ -183,7 +188,8 @@ class Paused:
         failures: list[str] = []
         try:
             if self._targets:
-                assert self._access is not None
+                if self._access is None:
+                    raise AssertionError("checked above")
                 if not calm:
                     self._before_resume(self._asked)
                 failures = resume_all(self._targets, self._access, self._consoles)

@@ -18,7 +18,8 @@ from .work import Options, Result, await_writable, checkpoint, paused_proxies, r
 def restart_member(client: Client, options: Options, view: Cluster, name: str, result: Result) -> None:
     """Restart PostgreSQL on a member and wait until it is what it was. A leader's clients wait behind the proxies."""
     member = view.member(name)
-    assert member is not None
+    if member is None:
+        raise AssertionError("checked above")
     began = time.monotonic()
 
     def call() -> None:
@@ -60,7 +61,8 @@ def restart(client: Client, options: Options, check: bool) -> Result:
     refuse(f"The restart of {name} is", verdicts.restart(view, name))
     result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
     member = view.member(name)
-    assert member is not None
+    if member is None:
+        raise AssertionError("checked above")
     if options.only_pending and not member.pending_restart:
         result.say(f"nothing to do: no restart is pending on {name}")
         return result
@@ -77,8 +79,8 @@ def reinit(client: Client, options: Options, check: bool) -> Result:
     view = client.trusted()
     refuse(f"The reinit of {name} is", verdicts.reinit(view, name))
     leader, member = view.leader, view.member(name)
-    assert leader is not None
-    assert member is not None
+    if leader is None or member is None:
+        raise AssertionError("checked above")
     result = Result(changed=True, lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
     result.say(f"plan: wipe the copy on {name} and take a new one from {leader.name}")
     if check:
@@ -92,7 +94,7 @@ def reinit(client: Client, options: Options, check: bool) -> Result:
             return [f"PostgreSQL on {name} still runs since {now.started}"]
         return verdicts.rejoined(view, name, options.max_lag)
 
-    view, _ = client.wait(met, f"the new copy on {name}", options.timeout)
+    view, _took = client.wait(met, f"the new copy on {name}", options.timeout)
     seconds = round(time.monotonic() - began, 1)
     result.facts = facts(view) | {"seconds": seconds}
     result.say(f"measured: {name} streams from {leader.name} again after {seconds} s")
@@ -177,8 +179,8 @@ def roll_leader(client: Client, options: Options, view: Cluster, result: Result)
     candidate, problems = verdicts.switchover(view, None, options.max_lag)
     refuse("The switchover of the rolling restart is", problems)
     leader = view.leader
-    assert leader is not None
-    assert candidate is not None
+    if leader is None or candidate is None:
+        raise AssertionError("checked above")
     result.say(f"plan: switch from {leader.name} to {candidate.name}")
     measured = switch(client, options, leader, candidate, result)
     step = Result()

@@ -58,8 +58,8 @@ def switch(client: Client, options: Options, leader: Member, candidate: Member, 
         writable = time.monotonic() - asked
         time.sleep(options.settle)
         paused.resume()
-    assert paused.began is not None
-    assert paused.resumed is not None
+    if paused.began is None or paused.resumed is None:
+        raise AssertionError("checked above")
     return {
         "pause_s": round(paused.pause_s or 0.0, 3),
         "writable_s": round(writable, 3),
@@ -75,8 +75,8 @@ def switchover(client: Client, options: Options, check: bool) -> Result:
     candidate, problems = verdicts.switchover(view, options.candidate, options.max_lag)
     refuse("The switchover is", problems)
     leader = view.leader
-    assert leader is not None
-    assert candidate is not None
+    if leader is None or candidate is None:
+        raise AssertionError("checked above")
     if candidate.name == leader.name:
         result.say(f"nothing to do: {leader.name} is the leader already")
         return result
@@ -94,7 +94,7 @@ def switchover(client: Client, options: Options, check: bool) -> Result:
 def finish_switch(client: Client, options: Options, old: str, measured: dict[str, Any], result: Result) -> None:
     """Wait for the old primary as a replica, and say what was measured."""
     try:
-        view, _ = client.wait(
+        view, _took = client.wait(
             lambda view: verdicts.rejoined(view, old, options.max_lag), f"{old} as a replica", options.timeout
         )
     except PatroniError as error:
@@ -104,8 +104,8 @@ def finish_switch(client: Client, options: Options, old: str, measured: dict[str
         ) from error
     leader = view.leader
     member = view.member(old)
-    assert leader is not None
-    assert member is not None
+    if leader is None or member is None:
+        raise AssertionError("checked above")
     measured |= {"lag_after_bytes": view.lag(member), "timeline_after": leader.timeline}
     result.facts = facts(view) | measured
     result.say(
@@ -123,7 +123,8 @@ def failover(client: Client, options: Options, check: bool) -> Result:
     result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
     candidate, problems = verdicts.failover(view, options.candidate, options.max_lag, options.allow_data_loss)
     refuse("The failover is", problems)
-    assert candidate is not None
+    if candidate is None:
+        raise AssertionError("checked above")
     if candidate.leads and candidate.writes:
         result.say(f"nothing to do: {candidate.name} is the leader already, and healthy")
         return result

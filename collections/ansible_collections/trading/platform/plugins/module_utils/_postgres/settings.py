@@ -8,11 +8,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from ansible_collections.trading.platform.plugins.module_utils._postgres import known
 
-Value = str | int | float
+Value = Union[str, int, float]  # noqa: UP007 - pylint reads it as Python 3.8
 VERSIONS = (15, 16, 17)
 DISKS = ("ssd", "hdd", "san")
 BOOLEANS = ("on", "off", "true", "false", "yes", "no", "1", "0")
@@ -89,7 +89,7 @@ class Setting(NamedTuple):
 
 def _parse(line: str) -> Setting:
     name, era, kind, *rest = line.split()
-    first, _, last = era.partition("..")
+    first, _dots, last = era.partition("..")
     since, until = (int(first.strip("-") or 0), int(last or 999))
     if kind == "enum":
         return Setting(name, since, until, kind, words=tuple(rest[0].split(",")))

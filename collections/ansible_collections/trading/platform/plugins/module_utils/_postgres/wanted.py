@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 NAME_BYTES = 63
 DATABASE_PRIVILEGES = ("connect", "create", "temporary")
@@ -14,7 +14,7 @@ TABLE_PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "referen
 SEQUENCE_PRIVILEGES = ("usage", "select", "update")
 # Settings whose value is a list of names, each quoted on its own.
 LIST_SETTINGS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
-SettingValue = str | tuple[str, ...]
+SettingValue = Union[str, tuple[str, ...]]  # noqa: UP007 - pylint reads it as Python 3.8
 
 
 class Role(NamedTuple):

@@ -68,10 +68,10 @@ def test_unpacking_that_was_interrupted_is_done_again(tmp_path: Path, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(snapshots, "run", unpack)
-    monkeypatch.setattr(snapshots.shutil, "chown", killed)
+    monkeypatch.setattr("shutil.chown", killed)
     with pytest.raises(KeyboardInterrupt):
         stage(file, place, "db1", {"db1": "https://10.0.0.1:2380"}, "trading")
-    monkeypatch.setattr(snapshots.shutil, "chown", lambda path, *_: owned.append(path))
+    monkeypatch.setattr("shutil.chown", lambda path, *_: owned.append(path))
     assert stage(file, place, "db1", {"db1": "https://10.0.0.1:2380"}, "trading")
     assert place.staged / "member" in owned
     assert not stage(file, place, "db1", {"db1": "https://10.0.0.1:2380"}, "trading")
