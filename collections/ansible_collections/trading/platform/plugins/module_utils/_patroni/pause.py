@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 
 from .proxies import Access, Console, Proxy, ProxyError, pause_all, resume_all
-from .view import PatroniError
+from .view import PatroniError, known
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 Target = tuple[Proxy, str]
+ACCESS = "the access to the proxies"
 
 
 class StoppedError(BaseException):
@@ -100,17 +101,18 @@ class Paused:
         """Log in everywhere and see what there is to pause. Returns the proxies that cannot be reached."""
         unreachable: list[str] = []
         for proxy in self._proxies:
-            if self._access is None:
-                raise AssertionError("checked above")
             try:
-                first = Console(proxy, self._access).open()
+                first = self._console(proxy).open()
             except ProxyError as error:
                 unreachable.append(str(error))
                 continue
             names = first.databases(self._databases)
             self._targets += [(proxy, name) for name in names]
-            self._consoles += [first] + [Console(proxy, self._access).open() for _name in names[1:]] if names else []
+            self._consoles += [first] + [self._console(proxy).open() for _name in names[1:]] if names else []
         return unreachable
+
+    def _console(self, proxy: Proxy) -> Console:
+        return Console(proxy, known(self._access, ACCESS))
 
     @property
     def targets(self) -> list[str]:
@@ -161,9 +163,7 @@ class Paused:
     def _late(self, late: list[str]) -> str:
         holders: list[str] = []
         for proxy in {proxy for proxy, _target in self._targets}:
-            if self._access is None:
-                raise AssertionError("checked above")
-            console = Console(proxy, self._access)
+            console = self._console(proxy)
             with contextlib.suppress(ProxyError):
                 holders += console.holders()
             console.close()
@@ -174,10 +174,9 @@ class Paused:
         )
 
     def _rescue(self, asked: bool) -> None:
-        if self._access is None:
-            raise AssertionError("checked above")
+        access = known(self._access, ACCESS)
         self._before_resume(asked)
-        resume_all(self._targets, self._access, seconds=120)
+        resume_all(self._targets, access, seconds=120)
 
     def _leave(self, calm: bool) -> None:
         if self.resumed is not None:
@@ -188,11 +187,10 @@ class Paused:
         failures: list[str] = []
         try:
             if self._targets:
-                if self._access is None:
-                    raise AssertionError("checked above")
+                access = known(self._access, ACCESS)
                 if not calm:
                     self._before_resume(self._asked)
-                failures = resume_all(self._targets, self._access, self._consoles)
+                failures = resume_all(self._targets, access, self._consoles)
         finally:
             self.resumed = time.monotonic()
             self._dismiss(tell=not failures)

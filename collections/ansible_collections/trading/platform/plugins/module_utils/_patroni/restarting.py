@@ -11,15 +11,13 @@ from typing import Any
 from . import verdicts
 from .client import Client
 from .switching import finish_switch, switch
-from .view import Cluster, PatroniError, describe, facts
+from .view import Cluster, PatroniError, describe, facts, known
 from .work import Options, Result, await_writable, checkpoint, paused_proxies, refuse
 
 
 def restart_member(client: Client, options: Options, view: Cluster, name: str, result: Result) -> None:
     """Restart PostgreSQL on a member and wait until it is what it was. A leader's clients wait behind the proxies."""
-    member = view.member(name)
-    if member is None:
-        raise AssertionError("checked above")
+    member = known(view.member(name), name)
     began = time.monotonic()
 
     def call() -> None:
@@ -60,9 +58,7 @@ def restart(client: Client, options: Options, check: bool) -> Result:
     view = client.trusted()
     refuse(f"The restart of {name} is", verdicts.restart(view, name))
     result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
-    member = view.member(name)
-    if member is None:
-        raise AssertionError("checked above")
+    member = known(view.member(name), name)
     if options.only_pending and not member.pending_restart:
         result.say(f"nothing to do: no restart is pending on {name}")
         return result
@@ -78,9 +74,7 @@ def reinit(client: Client, options: Options, check: bool) -> Result:
     name = options.member or ""
     view = client.trusted()
     refuse(f"The reinit of {name} is", verdicts.reinit(view, name))
-    leader, member = view.leader, view.member(name)
-    if leader is None or member is None:
-        raise AssertionError("checked above")
+    leader, member = known(view.leader, "the leader"), known(view.member(name), name)
     result = Result(changed=True, lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
     result.say(f"plan: wipe the copy on {name} and take a new one from {leader.name}")
     if check:
@@ -176,11 +170,9 @@ def _settled(client: Client, view: Cluster) -> Cluster:
 
 def roll_leader(client: Client, options: Options, view: Cluster, result: Result) -> dict[str, Any]:
     """The primary's turn: switch to a replica that was restarted before. Coming back as a replica is its restart."""
-    candidate, problems = verdicts.switchover(view, None, options.max_lag)
+    found, problems = verdicts.switchover(view, None, options.max_lag)
     refuse("The switchover of the rolling restart is", problems)
-    leader = view.leader
-    if leader is None or candidate is None:
-        raise AssertionError("checked above")
+    leader, candidate = known(view.leader, "the leader"), known(found, "the candidate")
     result.say(f"plan: switch from {leader.name} to {candidate.name}")
     measured = switch(client, options, leader, candidate, result)
     step = Result()

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import verdicts
 from .client import Client
-from .view import Member, PatroniError, describe, facts
+from .view import Member, PatroniError, describe, facts, known
 from .work import POLL, Call, Options, Result, checkpoint, paused_proxies, refuse
 
 # No primary stops and no replica is promoted sooner; asking earlier takes time from those who work on it.
@@ -58,12 +58,11 @@ def switch(client: Client, options: Options, leader: Member, candidate: Member, 
         writable = time.monotonic() - asked
         time.sleep(options.settle)
         paused.resume()
-    if paused.began is None or paused.resumed is None:
-        raise AssertionError("checked above")
+    gap = known(paused.resumed, "the end of the pause") - known(paused.began, "the start of the pause")
     return {
         "pause_s": round(paused.pause_s or 0.0, 3),
         "writable_s": round(writable, 3),
-        "write_gap_s": round(paused.resumed - paused.began, 3),
+        "write_gap_s": round(gap, 3),
         "lag_before_bytes": lag_before,
         "timeline_before": leader.timeline,
     }
@@ -72,11 +71,9 @@ def switch(client: Client, options: Options, leader: Member, candidate: Member, 
 def switchover(client: Client, options: Options, check: bool) -> Result:
     view = client.trusted()
     result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
-    candidate, problems = verdicts.switchover(view, options.candidate, options.max_lag)
+    found, problems = verdicts.switchover(view, options.candidate, options.max_lag)
     refuse("The switchover is", problems)
-    leader = view.leader
-    if leader is None or candidate is None:
-        raise AssertionError("checked above")
+    leader, candidate = known(view.leader, "the leader"), known(found, "the candidate")
     if candidate.name == leader.name:
         result.say(f"nothing to do: {leader.name} is the leader already")
         return result
@@ -102,10 +99,7 @@ def finish_switch(client: Client, options: Options, old: str, measured: dict[str
             f"the switchover is done and clients write again, but the cluster has no second copy: {error}. "
             f"Look at `journalctl -u patroni` on {old}; playbooks/reinit_replica.yml copies it anew"
         ) from error
-    leader = view.leader
-    member = view.member(old)
-    if leader is None or member is None:
-        raise AssertionError("checked above")
+    leader, member = known(view.leader, "the leader"), known(view.member(old), old)
     measured |= {"lag_after_bytes": view.lag(member), "timeline_after": leader.timeline}
     result.facts = facts(view) | measured
     result.say(
@@ -121,10 +115,9 @@ def failover(client: Client, options: Options, check: bool) -> Result:
     view = client.cluster()
     refuse("The failover is", verdicts.memory(view, time.time()))
     result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
-    candidate, problems = verdicts.failover(view, options.candidate, options.max_lag, options.allow_data_loss)
+    found, problems = verdicts.failover(view, options.candidate, options.max_lag, options.allow_data_loss)
     refuse("The failover is", problems)
-    if candidate is None:
-        raise AssertionError("checked above")
+    candidate = known(found, "the candidate")
     if candidate.leads and candidate.writes:
         result.say(f"nothing to do: {candidate.name} is the leader already, and healthy")
         return result

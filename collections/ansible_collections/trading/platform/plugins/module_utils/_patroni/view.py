@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 LEADING = ("leader", "standby_leader")
 WRITING = ("master", "primary")
 SYNCHRONOUS = ("sync_standby", "quorum_standby")
@@ -70,6 +71,13 @@ POSTMASTER = frozenset(
 
 class PatroniError(Exception):
     """What went wrong, where, and what to do next."""
+
+
+def known(value: T | None, what: str) -> T:
+    """What an earlier check has made sure of."""
+    if value is None:
+        raise PatroniError(f"{what} is not known; look at the cluster (state: info), then run again")
+    return value
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,7 @@ def read_cluster(
 
 
 def read_member(entry: Mapping[str, Any], status: Any, error: str = "") -> Member:
-    known: dict[str, Any] = {
+    said: dict[str, Any] = {
         "name": str(entry["name"]),
         "role": str(entry.get("role") or ""),
         "state": str(entry.get("state") or ""),
@@ -206,8 +214,8 @@ def read_member(entry: Mapping[str, Any], status: Any, error: str = "") -> Membe
         "error": error or "it was not asked",
     }
     if status is not None:
-        known |= read_status(status, known["name"])
-    return Member(**known)
+        said |= read_status(status, said["name"])
+    return Member(**said)
 
 
 def read_status(status: Any, name: str) -> dict[str, Any]:
