@@ -151,4 +151,4 @@ def frozen(name: str, pattern: str) -> Iterator[float]:
 
 def starts() -> dict[str, str]:
     """Every service of every host with the moment that it started."""
-    return {name: fleet.service_starts(name) for name in fleet.HOSTS}
+    return {name: fleet.service_starts(name) for name in fleet.standing()}

@@ -118,6 +118,11 @@ def address(name: str) -> str:
     return found[1]
 
 
+def standing() -> list[str]:
+    """The fleet's hosts; not every fleet has all of HOSTS."""
+    return re.findall(r"^Host (\w+)\n  HostName", (FLEET / "ssh_config").read_text(), re.M)
+
+
 def service_starts(name: str) -> str:
     """Each running service with the moment it started: equal before and after means that nothing was restarted."""
     return inside(
