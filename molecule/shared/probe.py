@@ -86,7 +86,8 @@ def execute(host: str, *command: str, given: bytes = b"", timeout: int = 120, **
 
 
 def ship(host: str) -> None:
-    script = f"mkdir -p -m 1777 {DIRECTORY} && cat > {PROGRAM} && chmod 644 {PROGRAM}"
+    # Renamed into place: another probe in the same container may be importing from the file.
+    script = f"mkdir -p -m 1777 {DIRECTORY} && cat >{PROGRAM}.$$ && chmod 644 {PROGRAM}.$$ && mv {PROGRAM}.$$ {PROGRAM}"
     execute(host, "sh", "-c", script, given=archive())
 
 
