@@ -17,12 +17,10 @@ from ledger import figures, journal
 READ_ERROR = 2
 
 
-def password(asked: argparse.Namespace) -> str:
-    if asked.password_file:
-        return Path(asked.password_file).read_text(encoding="utf-8").rstrip("\n")
+def password() -> str:
     if "LEDGER_PASSWORD" in os.environ:
         return os.environ["LEDGER_PASSWORD"]
-    sys.exit("ledger: no password: set LEDGER_PASSWORD or give --password-file; it never goes on the command line")
+    sys.exit("ledger: no password: set LEDGER_PASSWORD; it never goes on the command line")
 
 
 def parsed() -> argparse.Namespace:
@@ -31,13 +29,11 @@ def parsed() -> argparse.Namespace:
 
     def command(name: str, text: str, port: int, user: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=text)
-        one.add_argument("--password-file", help="instead of LEDGER_PASSWORD")
         one.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
         one.add_argument("--port", type=int, default=port, help="default: %(default)s")
         one.add_argument("--database", default="trading")
         one.add_argument("--user", default=user, help="default: %(default)s")
         one.add_argument("--sslmode", default="prefer")
-        one.add_argument("--prefix", default="", help="before the names of Redis keys")
         one.add_argument("--timeout", type=float, default=30, help="seconds until a call that hangs is cut off")
         one.add_argument("--settle", type=float, default=120, help="seconds to wait for answers at the end")
         return one
@@ -73,12 +69,12 @@ def client(asked: argparse.Namespace, kind: str) -> tuple[Any, Any]:
         from ledger import postgres  # noqa: PLC0415
 
         return postgres, postgres.Target(
-            asked.host, asked.port or 6432, asked.database, asked.user or "trading_app", password(asked), asked.sslmode
+            asked.host, asked.port or 6432, asked.database, asked.user or "trading_app", password(), asked.sslmode
         )
     from ledger import keyvalue  # noqa: PLC0415
 
     return keyvalue, keyvalue.Target(
-        asked.host, asked.port or 6379, asked.user or "app", password(asked), asked.prefix, min(asked.timeout, 5)
+        asked.host, asked.port or 6379, asked.user or "app", password(), min(asked.timeout, 5)
     )
 
 
@@ -114,7 +110,7 @@ def two_writable(asked: argparse.Namespace) -> dict[str, Any]:
     from ledger.writers import stop_when_told  # noqa: PLC0415
 
     stop = threading.Event()
-    secret = password(asked)
+    secret = password()
     directory = Path(asked.journal_dir)
     directory.mkdir(parents=True, exist_ok=True)
     askers = []

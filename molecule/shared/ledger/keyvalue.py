@@ -23,7 +23,6 @@ class Target:
     port: int
     user: str
     password: str
-    prefix: str
     timeout: float
 
     def connect(self) -> Any:
@@ -41,7 +40,7 @@ class Target:
         return connection
 
     def key(self, run: str, writer: int) -> str:
-        return f"{self.prefix}ledger:{run}:{writer}"
+        return f"ledger:{run}:{writer}"
 
 
 def ask(connection: Any, *command: Any) -> Any:

@@ -5,34 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.trading.platform.plugins.module_utils._postgres import settings as pure
+from ansible_collections.trading.platform.plugins.module_utils._postgres import hba, settings
 
 
-def settings(  # noqa: PLR0917
-    memory_mb: int,
-    cores: int,
-    disk: str = "ssd",
-    version: int | str = 15,
-    overrides: Mapping[str, Any] | None = None,
-    memory_share: float = 1.0,
-) -> dict[str, Any]:
-    try:
-        return pure.tuned(memory_mb, cores, disk, version, overrides, memory_share)
-    except (TypeError, ValueError) as exc:
-        raise AnsibleFilterError(f"postgres_settings: {exc}") from exc
+def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as a filter: what is wrong with the input is told with the filter's name."""
 
+    def filtered(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (AttributeError, TypeError, ValueError) as exc:
+            raise AnsibleFilterError(f"{name}: {exc}") from exc
 
-def setting_problems(overrides: Mapping[str, Any], version: int | str) -> list[str]:
-    try:
-        return pure.setting_problems(overrides, version)
-    except (AttributeError, TypeError, ValueError) as exc:
-        raise AnsibleFilterError(f"postgres_setting_problems: {exc}") from exc
+    return filtered
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"postgres_settings": settings, "postgres_setting_problems": setting_problems}
+        return {
+            "postgres_hba": named("postgres_hba", hba.lines),
+            "postgres_settings": named("postgres_settings", settings.tuned),
+            "postgres_settings_accepted": named("postgres_settings", settings.accepted),
+        }

@@ -51,7 +51,7 @@ options:
     type: int
     default: 8008
   ca:
-    description: CA that the API's certificates are signed by.
+    description: CA of the API's and the pgbouncers' certificates.
     type: path
     default: /etc/trading-platform/pki/postgres/ca.pem
   cert:
@@ -75,10 +75,6 @@ options:
   member:
     description: Whom V(restart) and V(reinit) mean.
     type: str
-  only_pending:
-    description: V(restart) does nothing where no restart is pending.
-    type: bool
-    default: false
   everyone:
     description: V(rolling_restart) restarts members without a pending restart too.
     type: bool
@@ -100,14 +96,6 @@ options:
     description: How long to wait for an outcome, in seconds.
     type: int
     default: 120
-  request_timeout:
-    description: How long one question to a member may take, in seconds.
-    type: float
-    default: 5.0
-  switch_timeout:
-    description: Seconds that clients wait at most for the candidate. Then the proxies are resumed and the task fails.
-    type: float
-    default: 30.0
   settle:
     description: Seconds between the candidate being writable and the resuming, for the checks of haproxy to see it.
     type: float
@@ -136,28 +124,9 @@ options:
         transactions. V(false) goes on with a warning, for a proxy host that is known to be down.
     type: bool
     default: true
-  proxy_databases:
-    description: Databases to pause, by their names in pgbouncer. Empty means all.
-    type: list
-    elements: str
-    default: []
-  proxy_user:
-    description: Administrator of the pgbouncers.
-    type: str
-    default: dbproxy_admin
   proxy_password:
-    description: Its password.
+    description: Password of C(dbproxy_admin), the administrator of the pgbouncers.
     type: str
-  proxy_ca:
-    description: CA of the pgbouncers' certificates.
-    type: path
-    default: /etc/trading-platform/pki/postgres/ca.pem
-  proxy_cert:
-    description: Client certificate for the pgbouncers, where they ask for one.
-    type: path
-  proxy_key:
-    description: Its key.
-    type: path
   pause_timeout:
     description: How long a transaction may hold up the pausing, in seconds. Then all is resumed and the task fails.
     type: float
@@ -170,10 +139,6 @@ options:
     description: Port of PostgreSQL, for the same.
     type: int
     default: 5432
-  postgres_socket:
-    description: Directory of its socket.
-    type: path
-    default: /var/run/postgresql
 attributes:
   check_mode:
     description: Looks, judges, logs in to the proxies, and says what it would do.
@@ -308,27 +273,18 @@ SPEC: dict[str, Any] = {
     "password": {"type": "str", "no_log": True},
     "candidate": {"type": "str"},
     "member": {"type": "str"},
-    "only_pending": {"type": "bool", "default": False},
     "everyone": {"type": "bool", "default": False},
     "config": {"type": "dict", "default": {}},
     "max_lag_bytes": {"type": "int", "default": 1 << 20},
     "allow_data_loss": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 120},
-    "request_timeout": {"type": "float", "default": 5.0},
-    "switch_timeout": {"type": "float", "default": 30.0},
     "settle": {"type": "float", "default": 0.2},
     "proxies": {"type": "list", "elements": "dict", "default": [], "options": PROXY},
     "proxies_required": {"type": "bool", "default": True},
-    "proxy_databases": {"type": "list", "elements": "str", "default": []},
-    "proxy_user": {"type": "str", "default": "dbproxy_admin"},
     "proxy_password": {"type": "str", "no_log": True},
-    "proxy_ca": {"type": "path", "default": f"{PKI}/ca.pem"},
-    "proxy_cert": {"type": "path"},
-    "proxy_key": {"type": "path", "no_log": False},
     "pause_timeout": {"type": "float", "default": 2.0},
     "this_host": {"type": "str", "default": ""},
     "postgres_port": {"type": "int", "default": 5432},
-    "postgres_socket": {"type": "path", "default": "/var/run/postgresql"},
 }
 
 
@@ -342,38 +298,24 @@ def client(params: dict[str, Any]) -> Client:
         key=params["key"],
         username=params["username"],
         password=params["password"] or "",
-        timeout=params["request_timeout"],
     )
 
 
 def options(params: dict[str, Any]) -> Options:
-    access = None
-    if params["proxy_password"]:
-        access = Access(
-            params["proxy_user"],
-            params["proxy_password"],
-            params["proxy_ca"] or "",
-            params["proxy_cert"] or "",
-            params["proxy_key"] or "",
-        )
     return Options(
         candidate=params["candidate"] or None,
         member=params["member"],
-        only_pending=params["only_pending"],
         everyone=params["everyone"],
         config=params["config"],
         max_lag=params["max_lag_bytes"],
         allow_data_loss=params["allow_data_loss"],
         timeout=params["timeout"],
-        switch_timeout=params["switch_timeout"],
         settle=params["settle"],
         proxies=[Proxy(**proxy) for proxy in params["proxies"]],
-        access=access,
-        databases=params["proxy_databases"],
+        access=Access(params["proxy_password"], params["ca"]) if params["proxy_password"] else None,
         proxies_required=params["proxies_required"],
         pause_timeout=params["pause_timeout"],
         this_host=params["this_host"],
-        socket=params["postgres_socket"],
         postgres_port=params["postgres_port"],
     )
 

@@ -85,7 +85,7 @@ def configured(client: Client, options: Options, check: bool) -> Result:
         reasons = {name for member in view.members for name in member.pending_reason} | set(parameters)
         names = f" for {', '.join(sorted(reasons))}" if reasons else ""
         where = ", ".join(pending) or "every member"
-        result.say(f"a restart is pending on {where}{names}: playbooks/rolling_restart.yml does it")
+        result.warnings.append(f"a restart is pending on {where}{names}: playbooks/rolling_restart.yml does it")
     return result
 
 
@@ -107,7 +107,7 @@ def _taken_up(client: Client, before: Cluster, patch: Mapping[str, Any], restart
 def resume_proxies(client: Client, options: Options, check: bool) -> Result:
     """For proxies that something left paused."""
     if options.access is None or not options.proxies:
-        raise PatroniError("resume_proxies needs proxies, proxy_user and proxy_password")
+        raise PatroniError("resume_proxies needs proxies and proxy_password")
     targets = []
     for proxy in options.proxies:
         console = Console(proxy, options.access).open()

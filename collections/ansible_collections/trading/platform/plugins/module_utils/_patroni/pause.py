@@ -73,18 +73,16 @@ def guard(resume: Callable[[bool], object], seconds: float) -> tuple[int, int]:
 class Paused:
     """Context: open everything beforehand (`prepare`), pause on entry, resume at the end."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         proxies: Sequence[Proxy],
         access: Access | None,
-        databases: Sequence[str] = (),
         pause_timeout: float = 2.0,
         guard_timeout: float = 60.0,
         before_resume: Callable[[bool], object] = lambda asked: None,
     ) -> None:
         self._proxies = proxies
         self._access = access
-        self._databases = databases
         self._pause_timeout = pause_timeout
         self._guard_timeout = guard_timeout
         self._before_resume = before_resume
@@ -106,7 +104,7 @@ class Paused:
             except ProxyError as error:
                 unreachable.append(str(error))
                 continue
-            names = first.databases(self._databases)
+            names = first.databases()
             self._targets += [(proxy, name) for name in names]
             self._consoles += [first] + [self._console(proxy).open() for _name in names[1:]] if names else []
         return unreachable

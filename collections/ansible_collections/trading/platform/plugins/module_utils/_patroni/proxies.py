@@ -32,25 +32,21 @@ class Proxy:
 class Access:
     """How to log in to the consoles."""
 
-    user: str
     password: str = field(repr=False)
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
+    ca: str
+    user: str = "dbproxy_admin"
     connect_timeout: float = 3.0
 
     def parameters(self, proxy: Proxy) -> dict[str, Any]:
-        more = {"sslcert": self.cert, "sslkey": self.key} if self.cert else {}
         return {
             "host": proxy.host,
             "port": proxy.port,
             "dbname": "pgbouncer",
             "user": self.user,
             "password": self.password,
-            "sslmode": "verify-full" if self.ca else "prefer",
+            "sslmode": "verify-full",
             "sslrootcert": self.ca,
             "application_name": "patroni_cluster",
-            **more,
         }
 
 
@@ -130,20 +126,16 @@ class Console:
         columns = [column[0] for column in self._cursor.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in self._cursor.fetchall()]
 
-    def databases(self, wanted: Sequence[str] = ()) -> list[str]:
+    def databases(self) -> list[str]:
         """What to pause. Databases that are paused already belong to somebody else's work."""
         rows = {str(row["name"]): row for row in self.ask("SHOW DATABASES") if row["name"] != "pgbouncer"}
-        missing = [name for name in wanted if name not in rows]
-        if missing:
-            raise ProxyError(f"{self.where} has no database {', '.join(missing)}; it has {', '.join(rows)}")
-        chosen = list(wanted) or list(rows)
-        paused = [name for name in chosen if int(rows[name].get("paused") or 0)]
+        paused = [name for name, row in rows.items() if int(row.get("paused") or 0)]
         if paused:
             raise ProxyError(
                 f"{self.where} has paused {', '.join(paused)} already: another switchover may be under way. "
                 "If none is, resume it (patroni_cluster state=resume_proxies), then run again"
             )
-        return chosen
+        return list(rows)
 
     def holders(self) -> list[str]:
         """Server connections in use, the longest first: what a PAUSE waits for."""

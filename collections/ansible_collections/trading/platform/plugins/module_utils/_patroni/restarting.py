@@ -12,7 +12,7 @@ from . import verdicts
 from .client import Client
 from .switching import finish_switch, switch
 from .view import Cluster, PatroniError, describe, facts, known
-from .work import Options, Result, await_writable, checkpoint, paused_proxies, refuse
+from .work import SWITCH_TIMEOUT, Options, Result, await_writable, checkpoint, paused_proxies, refuse
 
 
 def restart_member(client: Client, options: Options, view: Cluster, name: str, result: Result) -> None:
@@ -33,7 +33,7 @@ def restart_member(client: Client, options: Options, view: Cluster, name: str, r
         with paused:
             paused.ask(True)
             call()
-            if await_writable(client, [name], options.switch_timeout) is None:
+            if await_writable(client, [name], SWITCH_TIMEOUT) is None:
                 raise PatroniError(f"{name} is not writable after its restart; look at `journalctl -u patroni` there")
             time.sleep(options.settle)
     else:
@@ -59,9 +59,6 @@ def restart(client: Client, options: Options, check: bool) -> Result:
     refuse(f"The restart of {name} is", verdicts.restart(view, name))
     result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
     member = known(view.member(name), name)
-    if options.only_pending and not member.pending_restart:
-        result.say(f"nothing to do: no restart is pending on {name}")
-        return result
     result.changed = True
     result.say(f"plan: restart PostgreSQL on {name} ({member.role})")
     if not check:

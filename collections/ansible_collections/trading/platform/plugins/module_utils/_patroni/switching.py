@@ -11,7 +11,7 @@ from typing import Any
 from . import verdicts
 from .client import Client
 from .view import Member, PatroniError, describe, facts, known
-from .work import POLL, Call, Options, Result, checkpoint, paused_proxies, refuse
+from .work import POLL, SWITCH_TIMEOUT, Call, Options, Result, checkpoint, paused_proxies, refuse
 
 # No primary stops and no replica is promoted sooner; asking earlier takes time from those who work on it.
 FIRST_LOOK = 0.4
@@ -40,7 +40,7 @@ def switch(client: Client, options: Options, leader: Member, candidate: Member, 
                 "POST",
                 "/switchover",
                 {"leader": leader.name, "candidate": candidate.name},
-                options.switch_timeout + 30,
+                SWITCH_TIMEOUT + 30,
             )
         )
         time.sleep(FIRST_LOOK)
@@ -48,10 +48,10 @@ def switch(client: Client, options: Options, leader: Member, candidate: Member, 
             if call.error and not call.unknown:
                 paused.ask(False)
                 raise PatroniError(f"Patroni did not switch, proxies are resumed: {call.error}")
-            if time.monotonic() - asked > options.switch_timeout:
+            if time.monotonic() - asked > SWITCH_TIMEOUT:
                 why = f"; the call said: {call.error}" if call.error else ""
                 raise PatroniError(
-                    f"{candidate.name} is not writable {options.switch_timeout:g} s after the switchover was asked for"
+                    f"{candidate.name} is not writable {SWITCH_TIMEOUT:g} s after the switchover was asked for"
                     f"{why}; proxies are resumed. Look at `patronictl list` and `journalctl -u patroni` on both hosts"
                 )
             time.sleep(POLL)
@@ -127,9 +127,7 @@ def failover(client: Client, options: Options, check: bool) -> Result:
         return result
     began = time.monotonic()
     call = Call(
-        lambda: client.change(
-            candidate.name, "POST", "/failover", {"candidate": candidate.name}, options.switch_timeout + 30
-        )
+        lambda: client.change(candidate.name, "POST", "/failover", {"candidate": candidate.name}, SWITCH_TIMEOUT + 30)
     )
     while not client.writable(candidate.name):
         if call.error and not call.unknown:

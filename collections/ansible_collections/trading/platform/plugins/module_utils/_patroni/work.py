@@ -18,6 +18,8 @@ from .proxies import Access, Proxy
 from .view import Member, PatroniError
 
 POLL = 0.05
+# How long clients wait at most for the candidate. Then the proxies are resumed and the task fails.
+SWITCH_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,17 @@ class Options:
 
     candidate: str | None = None
     member: str | None = None
-    only_pending: bool = False
     everyone: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     max_lag: int = 1 << 20
     allow_data_loss: bool = False
     timeout: float = 120.0
-    switch_timeout: float = 30.0
     settle: float = 0.2
     proxies: Sequence[Proxy] = ()
     access: Access | None = None
-    databases: Sequence[str] = ()
     proxies_required: bool = True
     pause_timeout: float = 2.0
     this_host: str = ""
-    socket: str = "/var/run/postgresql"
     postgres_port: int = 5432
 
 
@@ -64,7 +62,18 @@ def refuse(what: str, problems: Sequence[str]) -> None:
 def local_sql(options: Options, statement: str, seconds: float) -> str:
     """SQL as the operating system's postgres through the local socket; the only place that superuser is."""
     done = subprocess.run(
-        ["psql", "-XAtq", "-h", options.socket, "-p", str(options.postgres_port), "-d", "postgres", "-c", statement],
+        [
+            "psql",
+            "-XAtq",
+            "-h",
+            "/var/run/postgresql",
+            "-p",
+            str(options.postgres_port),
+            "-d",
+            "postgres",
+            "-c",
+            statement,
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -128,7 +137,7 @@ class Call:
 def paused_proxies(client: Client, options: Options, result: Result, expected: str | None = None) -> Paused:
     """Consoles open everywhere, or a refusal. Nothing is paused yet. `expected` is who will be the primary."""
     if options.proxies and options.access is None:
-        raise PatroniError("proxies were given without proxy_user and proxy_password")
+        raise PatroniError("proxies were given without proxy_password")
     names = list(client.members)
 
     def before_resume(asked: bool) -> None:
@@ -142,9 +151,8 @@ def paused_proxies(client: Client, options: Options, result: Result, expected: s
     paused = Paused(
         options.proxies,
         options.access,
-        options.databases,
         options.pause_timeout,
-        guard_timeout=options.pause_timeout + options.switch_timeout + 10,
+        guard_timeout=options.pause_timeout + SWITCH_TIMEOUT + 10,
         before_resume=before_resume,
     )
     unreachable = paused.prepare()

@@ -214,6 +214,18 @@ def setting_problems(overrides: Mapping[str, Any], version: int | str) -> list[s
     return found
 
 
+def accepted(overrides: Mapping[str, Any], version: int | str) -> dict[str, Any]:
+    """The settings, or an error. Before a host was asked for its release the version is 0: what no version accepts."""
+    if str(version) == "0":
+        each = {name: [setting_problems({name: value}, one) for one in VERSIONS] for name, value in overrides.items()}
+        problems = [problem for found in each.values() if all(found) for problem in found[0]]
+    else:
+        problems = setting_problems(overrides, version)
+    if problems:
+        raise ValueError("; ".join(problems))
+    return dict(overrides)
+
+
 def _problem(name: str, value: Any, version: int) -> str:  # noqa: PLR0911
     if name != name.strip().lower() and name.strip().lower() in SETTINGS and name not in _spelt():
         return f"settings are written in lower case here; write {name.strip().lower()}"

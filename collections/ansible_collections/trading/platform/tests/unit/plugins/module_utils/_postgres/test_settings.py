@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.trading.platform.plugins.module_utils._postgres import settings
-from ansible_collections.trading.platform.plugins.module_utils._postgres.settings import setting_problems, tuned
+from ansible_collections.trading.platform.plugins.module_utils._postgres.settings import (
+    accepted,
+    setting_problems,
+    tuned,
+)
 
 SIZES = [512, 1024, 2048, 4096, 7800, 16384, 32768, 64000, 131072, 262144, 524288]
 MEMORY = ["shared_buffers", "effective_cache_size", "work_mem", "maintenance_work_mem", "autovacuum_work_mem"]
@@ -197,3 +201,22 @@ def test_bad_settings(name: str, value: Any, version: int, message: str) -> None
 def test_versions_differ() -> None:
     counts = {v: sum(one.since <= v <= one.until for one in settings.SETTINGS.values()) for v in settings.VERSIONS}
     assert counts[15] < counts[16] < counts[17]
+
+
+@pytest.mark.parametrize(
+    ("version", "overrides", "says"),
+    [
+        (15, {"work_mem": "64MB"}, ""),
+        (15, {"work_mem": "a lot"}, "work_mem"),
+        (15, {"archive_mode": "off", "no_such": 1}, "archive_mode: .*; no_such: "),
+        # Not yet asked which release the host is: only what no version accepts.
+        (0, {"summarize_wal": "on"}, ""),
+        (0, {"no_such": 1}, "no_such"),
+    ],
+)
+def test_accepted(version: int, overrides: dict[str, Any], says: str) -> None:
+    if not says:
+        assert accepted(overrides, version) == overrides
+        return
+    with pytest.raises(ValueError, match=says):
+        accepted(overrides, version)
