@@ -119,14 +119,11 @@ def dbproxy_shared() -> Figures:
     return figures
 
 
-def failover() -> Figures:
-    """The primary goes under 500 commits a second: planned, killed -9, its whole host; each the worst of three.
-
-    A gap is the longest time without an acknowledged write; lost_rows are rows acknowledged and not there afterwards.
-    """
+def story(name: str) -> Figures:
+    """What bench/<name>.py says: it stands on what the stories stand on."""
     environment = {"FLEET_INVENTORY": INVENTORY, "PYTHONPATH": str(ROOT / "molecule/shared")}
     ran = subprocess.run(
-        [sys.executable, "bench/failover.py"],
+        [sys.executable, f"bench/{name}.py"],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
@@ -136,18 +133,41 @@ def failover() -> Figures:
         timeout=3600,
     )
     if ran.returncode:
-        sys.exit("bench: failover came to no figures; see above")
+        sys.exit(f"bench: {name} came to no figures; see above")
     figures: Figures = json.loads(ran.stdout)["figures"]
     return figures
+
+
+def failover() -> Figures:
+    """The primary goes under 500 commits a second: planned, killed -9, its whole host; each the worst of three.
+
+    A gap is the longest time without an acknowledged write; lost_rows are rows acknowledged and not there afterwards.
+    """
+    return story("failover")
+
+
+def release() -> Figures:
+    """Deploy, rollback, blue/green and back, canary, scale, dockerd's restart, under 200 requests/s and 20 WebSockets.
+
+    release_ratio: a release on two hosts against pull, run and readiness by hand. orders_lost: acknowledged, not there.
+    """
+    return story("release")
+
+
+def edge() -> Figures:
+    """This nginx configuration against the package's, by turns on one host; 10,000 trades/min during a deploy."""
+    return story("edge")
 
 
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "config_tree": config_tree,
     "dbproxy": dbproxy,
     "dbproxy_shared": dbproxy_shared,
+    "edge": edge,
     "failover": failover,
     "noop": noop,
     "progress": progress,
+    "release": release,
 }
 
 

@@ -1,4 +1,4 @@
-"""The probe `ledger` from outside: ships it into a host's container, starts it, and reads what it says.
+"""The probes `ledger` and `traffic` from outside: ships one into a host's container, starts it, and reads what it says.
 
     with Ledger("app1", seconds=60) as run:
         run.wait_ready()
@@ -11,8 +11,10 @@ The containers' CLOCK_MONOTONIC is this machine's, so times compare. See `python
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
+import hashlib
 import io
 import json
 import os
@@ -23,20 +25,33 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from fleet import ENVIRONMENT, INVENTORY, ROOT, container, run
+import data
+import yaml
+from fleet import ENVIRONMENT, INVENTORY, ROOT, container, docker, run
 from fleet import address as fleet_address
 from ledger import figures, journal
 from ledger.figures import NOTICED_GAP
+from traffic import figures as traffic_figures
 
 HERE = ROOT / "molecule/shared"
 PROGRAM = "/run/ledger.pyz"
 DIRECTORY = "/var/tmp/ledger"
-STARTED = "import sys; from ledger.__main__ import main; sys.exit(main())\n"
+STARTED = "import sys; from {package}.__main__ import main; sys.exit(main())\n"
 READY_WITHIN = 60.0
+TRADERS, MAKERS = 20, 8
+PEOPLE = rb"""
+INSERT INTO trading.users (email, password_hash, full_name)
+SELECT :'run' || '-' || n || '@trading.test', :'hashed', :'run' || '-' || n FROM generate_series(0, :last) AS n;
+SELECT ledger.deposit(gen_random_uuid(), id, 10000000) FROM trading.users
+WHERE full_name LIKE :'run' || '-%' \g /dev/null
+INSERT INTO trading.companies (owner_id, name, total_shares, share_price)
+SELECT u.id, u.full_name, 1000000000, 10 FROM generate_series(0, :makers - 1) AS n
+JOIN trading.users AS u ON u.full_name = :'run' || '-' || n ORDER BY n RETURNING id;
+"""
 # Pulses come every half second: so many with writes going on, and they go on.
 WRITING_PULSES = 4
 
@@ -57,13 +72,13 @@ def secret(name: str) -> str:
     return values[0]
 
 
-def archive() -> bytes:
+def archive(package: str) -> bytes:
     """The package as one file that python3 runs."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as packed:
-        packed.writestr("__main__.py", STARTED)
-        for path in sorted((HERE / "ledger").glob("*.py")):
-            packed.writestr(f"ledger/{path.name}", path.read_text())
+        packed.writestr("__main__.py", STARTED.format(package=package))
+        for path in sorted((HERE / package).glob("*.py")):
+            packed.writestr(f"{package}/{path.name}", path.read_text())
     return buffer.getvalue()
 
 
@@ -85,10 +100,10 @@ def execute(host: str, *command: str, given: bytes = b"", timeout: int = 120, **
     return ran.stdout.decode()
 
 
-def ship(host: str) -> None:
+def ship(host: str, path: str, content: bytes) -> None:
     # Renamed into place: another probe in the same container may be importing from the file.
-    script = f"mkdir -p -m 1777 {DIRECTORY} && cat >{PROGRAM}.$$ && chmod 644 {PROGRAM}.$$ && mv {PROGRAM}.$$ {PROGRAM}"
-    execute(host, "sh", "-c", script, given=archive())
+    script = f"mkdir -p -m 1777 {DIRECTORY} && cat >{path}.$$ && chmod 644 {path}.$$ && mv {path}.$$ {path}"
+    execute(host, "sh", "-c", script, given=content)
 
 
 def prepare(host: str = "app1") -> str:
@@ -144,6 +159,8 @@ class Result:
 class Probe:
     """A running probe. Leaving the block ends it, and if this process dies, its stdin ends and it stops by itself."""
 
+    package = "ledger"
+
     def __init__(self, host: str, command: Sequence[str], environment: dict[str, str], user: str = "root") -> None:
         self.host, self.command, self.environment, self.user = host, command, environment, user
         self.ready: dict[str, Any] | None = None
@@ -153,7 +170,7 @@ class Probe:
         self._result: Result | None = None
 
     def __enter__(self) -> Self:
-        ship(self.host)
+        ship(self.host, f"/run/{self.package}.pyz", archive(self.package))
         # A file, not a pipe: nobody reads while a test does something else.
         self.errors = tempfile.TemporaryFile()
         names = [word for name in self.environment for word in ("--env", name)]
@@ -190,7 +207,7 @@ class Probe:
                 self.told.wait(0.2)
                 if self.process.poll() is not None or time.monotonic() > until:
                     raise AssertionError(
-                        f"the probe on {self.host} wrote at no steady rate within {seconds} s: {self.said()}"
+                        f"the probe on {self.host} came to no steady rate within {seconds} s: {self.said()}"
                     )
             return self.ready
 
@@ -305,3 +322,80 @@ def compare(probes: Sequence[Writable], injected: float | None = None) -> dict[s
         lines = execute(probe.host, "cat", probe.journal).splitlines(keepends=True)
         stories.append(figures.story_of(journal.parse(lines)))
     return figures.compare_nodes(stories, injected)
+
+
+class Window:
+    """What the load saw from one moment to another; complete once the block is left."""
+
+    def __init__(self) -> None:
+        self.seconds: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return self.figures[name]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        return traffic_figures.summary(self.seconds) | {"strays": traffic_figures.strays(self.seconds)}
+
+    def assert_unnoticed(self, reconnect: float = 2.0) -> None:
+        """No request failed, and every WebSocket is there or came back in time."""
+        told = self.figures
+        assert told["requests"], told
+        assert told["failed"] == 0, json.dumps(told, indent=1)
+        assert told["sockets_missing"] == 0, json.dumps(told, indent=1)
+        assert told["reconnect_s"] <= reconnect, json.dumps(told, indent=1)
+
+
+class Traffic(Probe):
+    """Requests and WebSockets through the virtual address, from a declared proxy."""
+
+    package = "traffic"
+
+    def __init__(self, host: str = "world1", seconds: float = 120, **limits: float | str) -> None:
+        self.authorities = f"/run/{self.package}-{secrets.token_hex(4)}.pem"
+        run, password = f"load{secrets.token_hex(4)}", secrets.token_hex(16)
+        companies = people(run, password, int(limits.get("users", TRADERS)), MAKERS)
+        command = ["python3", f"/run/{self.package}.pyz", "--handshake", "--address", virtual_address()]
+        command += ["--trusted", self.authorities, "--seconds", str(seconds), "--run", run]
+        for name, value in limits.items():
+            command += [f"--{name}", str(value)]
+        super().__init__(host, [*command, "--companies", *companies], {"TRAFFIC_PASSWORD": password})
+
+    def __enter__(self) -> Self:
+        ship(self.host, self.authorities, trusted().encode())
+        return super().__enter__()
+
+    @contextlib.contextmanager
+    def window(self, settle: float = 2.0) -> Iterator[Window]:
+        """The seconds of the block, and the time that its last requests need."""
+        seen, began = Window(), time.monotonic()
+        yield seen
+        until = time.monotonic() + settle
+        with self.told:
+            while not self.pulses or self.pulses[-1]["t"] < until:
+                assert self.process.poll() is None, f"the load on {self.host} has ended: {self.said()}"
+                self.told.wait(0.2)
+            seen.seconds = [pulse for pulse in self.pulses if pulse["t"] > began]
+
+
+def people(run: str, password: str, users: int, makers: int) -> list[str]:
+    """Accounts with money, and makers with a company each, whose ids these are: the app has no way to give it away."""
+    salt = secrets.token_bytes(16)
+    digest = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)
+    hashed = "$".join(["scrypt", *(base64.b64encode(part).decode() for part in (salt, digest))])
+    values = {"run": run, "hashed": hashed, "makers": makers, "last": users + makers - 1}
+    given = [word for name, value in values.items() for word in ("-v", f"{name}={value}")]
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "trading", *given]
+    return execute(data.primary(), *psql, given=PEOPLE).split()
+
+
+def virtual_address() -> str:
+    """Where both load balancers' front door answers: .10 in each fleet's network."""
+    return f"{fleet_address('lb1').rpartition('.')[0]}.10"
+
+
+def trusted() -> str:
+    """Who may sign for the domain: the internal CA (a load balancer's first certificate), and the fleet's ACME CA."""
+    internal = yaml.safe_load((INVENTORY / "group_vars/all/pki_ca.yml").read_text())["pki_ca_certificate"]
+    acme = docker("exec", container("world1"), "curl", "-skf", "https://127.0.0.1:15000/roots/0")
+    return str(internal) + (acme.output if acme.code == 0 else "")

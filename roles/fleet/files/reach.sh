@@ -18,4 +18,12 @@ if [ "$(cat $keys 2>/dev/null)" != "$FLEET_KEY" ]; then
   chown ansible:ansible $keys
   echo "key let in" >&2
 fi
+# An engine in here cannot switch IPv6 off in its containers, because /proc/sys is read-only; Debian 13's would refuse to start them.
+engine=/etc/systemd/system/docker.service.d/fleet.conf
+if [ ! -f $engine ]; then
+  mkdir -p /etc/systemd/system/docker.service.d
+  printf '[Service]\nEnvironment=DOCKER_ALLOW_IPV6_ON_IPV4_INTERFACE=1\n' >$engine
+  systemctl daemon-reload
+  echo "engine may run nested" >&2
+fi
 cat /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_rsa_key.pub

@@ -28,6 +28,7 @@ SPEC = {
     "confirm_within": {"type": "int", "default": 30},
     "ssh_port": {"type": "int", "default": 22},
     "log_drops": {"type": "str", "default": ""},
+    "container_bridges": {"type": "list", "elements": "str", "default": []},
 }
 # The host must be back within 60 s of a bad change, with some room for a slow timer.
 WITHIN = range(5, 46)
@@ -64,6 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
                 lambda name: host_address(hostvars[name]),
                 self._given["ssh_port"],
                 self._given["log_drops"],
+                bridges=self._given["container_bridges"],
             )
         except OpeningsError as error:
             raise AnsibleActionFail(str(error)) from error

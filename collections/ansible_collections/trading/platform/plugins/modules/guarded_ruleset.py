@@ -19,7 +19,8 @@ description:
   - Only confirmed rules are written for the next boot. C(trading-firewall.service) loads them
     before the network comes up.
   - Where nothing changed this is one round trip. Rules that somebody changed or removed by hand are put back.
-  - The forward and output chains are left alone.
+  - What the host forwards into one of O(container_bridges) is filtered by the same openings, each taken as a
+    published port. Other forwarding, and what the host sends, is left alone.
 options:
   openings:
     description:
@@ -64,6 +65,15 @@ options:
     description: How much of what is dropped to log to the kernel log, such as V(10/minute). Empty logs nothing.
     type: str
     default: ""
+  container_bridges:
+    description:
+      - Interfaces behind which containers are, as names; V(br-*) stands for all that begin so.
+      - From outside only published ports are reachable, and these only where an opening lets their port in.
+        Without a bridge nothing that is forwarded is filtered.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.3.0
   ruleset:
     description: The rendered table. The action fills it in, do not set it.
     type: str
@@ -178,6 +188,7 @@ def main() -> None:
             "confirm_within": {"type": "int", "default": 30},
             "ssh_port": {"type": "int", "default": 22},
             "log_drops": {"type": "str", "default": ""},
+            "container_bridges": {"type": "list", "elements": "str", "default": []},
             "ruleset": {"type": "str"},
             "step": {"type": "str", "choices": ["try", "confirm"], "default": "try"},
             # No secret: it only tells one change from another.

@@ -17,6 +17,7 @@ END = "<!-- end generated -->"
 # In the role that takes it, the variable of that name is where the play hands it in.
 PUBLISHED = {
     "firewall_openings": "openings for the firewall role",
+    "container_bridges": "bridges of containers, for the firewall role",
     "listens": "ports it listens on, for preflight",
     "certificates": "certificates it asks of the pki role",
     "scrape_targets": "targets for Prometheus",

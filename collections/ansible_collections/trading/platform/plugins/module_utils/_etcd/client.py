@@ -40,20 +40,22 @@ class EtcdError(Exception):
         return "authentication is not enabled" in str(self)
 
 
-def tls(ca: str, certificate: str, key: str) -> ssl.SSLContext:
-    """What this host shows and whom it trusts."""
+def tls(ca: str, certificate: str = "", key: str = "") -> ssl.SSLContext:
+    """Whom this host trusts, and what it shows."""
     context = ssl.create_default_context(cafile=ca)
-    context.load_cert_chain(certificate, key)
+    if certificate:
+        context.load_cert_chain(certificate, key)
     return context
 
 
 class Etcd:
     """One cluster, by any of its endpoints: the first that answers is kept."""
 
-    def __init__(self, endpoints: Sequence[str], context: ssl.SSLContext, timeout: float = 30) -> None:
+    def __init__(self, endpoints: Sequence[str], context: ssl.SSLContext, timeout: float = 30, wait: float = 5) -> None:
         self.endpoints = list(endpoints)
         self.context = context
         self.timeout = timeout
+        self.wait = wait
         self.token = ""
 
     def call(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class Etcd:
         silent = []
         for endpoint in list(self.endpoints):
             try:
-                answer = self.ask(endpoint, path, body)
+                answer = self.ask(endpoint, path, body, self.wait)
             except OSError as error:
                 silent.append(f"{endpoint}: {error}")
                 continue

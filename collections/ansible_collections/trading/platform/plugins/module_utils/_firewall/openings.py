@@ -59,6 +59,8 @@ def build_ruleset(
     address_of: AddressOf,
     ssh_port: int = 22,
     log_drops: str = "",
+    *,
+    bridges: Sequence[str] = (),
 ) -> str:
     """From openings to the text that nft loads. Refuses what would lock the controller out for certain."""
     problems: list[str] = []
@@ -72,9 +74,14 @@ def build_ruleset(
         problems.extend(_ssh_problems(rules, ssh_port))
     if log_drops and not re.fullmatch(r"[1-9][0-9]*/(second|minute|hour|day)", log_drops):
         problems.append(f"log_drops is {log_drops!r}. Write a rate such as '10/minute', or '' to log nothing.")
+    problems.extend(
+        f"container bridge {name!r} is no name of an interface. Write 'docker0', or 'br-*' for all that begin so."
+        for name in bridges
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}[*]?", name)
+    )
     if problems:
         raise OpeningsError(problems)
-    return render(rules, log_drops)
+    return render(rules, log_drops, bridges)
 
 
 def ssh_sources(openings: Sequence[object], ssh_port: int) -> list[str]:
@@ -165,18 +172,31 @@ def host_address(variables: Mapping[str, Any]) -> object:
     return variables.get("private_address") or variables.get("ansible_host")
 
 
-def render(rules: Iterable[Rule], log_drops: str = "") -> str:
+def render(rules: Iterable[Rule], log_drops: str = "", bridges: Iterable[str] = ()) -> str:
     """The whole table. The same rules give the same text, in whatever order they come."""
-    lines = sorted({(rule.proto, rule.ports, rule.name, line) for rule in rules for line in _rule_lines(rule)})
-    body = "\n".join(f"\t\t{line}" for _proto, _ports, _name, line in lines)
+    ordered = sorted(rules, key=lambda rule: (rule.proto, rule.ports, rule.name, str(rule.networks)))
     log = ""
     if log_drops:
         log = f'\n\t\tlimit rate {log_drops} burst 20 packets log prefix "trading-firewall drop: " level info'
-    return _TEMPLATE.format(table=TABLE, openings=body, log=log)
+    names = sorted(set(bridges))
+    forward = ""
+    if names:
+        forward = _FORWARD.format(
+            inside=_indented(f'iifname "{name}" accept' for name in names),
+            into=_indented(f'oifname "{name}" jump containers' for name in names),
+            openings=_indented(_lines(ordered, _published_match)),
+            log=log,
+        )
+    return _TEMPLATE.format(table=TABLE, openings=_indented(_lines(ordered, _input_match)), log=log, forward=forward)
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "".join(f"\n\t\t{line}" for line in lines)
 
 
 # "add" before "delete" so that the delete never fails; all three in one transaction, so no packet sees a gap.
-# Forward and output are left alone. ICMP: errors, path MTU, ping. ICMPv6 also neighbour discovery and MLD.
+# Output is left alone, and forward but into containers.
+# ICMP: errors, path MTU, ping. ICMPv6 also neighbour discovery and MLD.
 _TEMPLATE = """\
 # Managed by Ansible (trading.platform.guarded_ruleset). Changes by hand are undone by the next run.
 add table inet {table}
@@ -189,18 +209,47 @@ table inet {table} {{
 \t\ticmp type {{ destination-unreachable, echo-request, time-exceeded, parameter-problem }} accept
 \t\ticmpv6 type {{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request }} accept
 \t\ticmpv6 type {{ nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }} ip6 hoplimit 255 accept
-\t\ticmpv6 type {{ mld-listener-query, mld-listener-report, mld2-listener-report }} ip6 saddr fe80::/10 accept
+\t\ticmpv6 type {{ mld-listener-query, mld-listener-report, mld2-listener-report }} ip6 saddr fe80::/10 accept\
 {openings}{log}
-\t}}
+\t}}{forward}
 }}
 """
 
+# A published port is a port of the host: the openings decide on it, by the port that the client dialled. Without that
+# translation, to a container's own address, nothing comes in from outside. What containers do among themselves is
+# Docker's to decide; its rules come on top.
+_FORWARD = """
+\tchain containers {{
+\t\tct state vmap {{ established : accept, related : accept, invalid : drop }}{inside}{openings}{log}
+\t\tdrop
+\t}}
+\tchain forward {{
+\t\ttype filter hook forward priority filter; policy accept;{into}
+\t}}"""
 
-def _rule_lines(rule: Rule) -> list[str]:
+
+def _lines(rules: Iterable[Rule], match: Callable[[Rule], str]) -> list[str]:
+    """Rules that differ in nothing but who published them are one."""
+    return list(dict.fromkeys(line for rule in rules if match(rule) for line in _rule_lines(rule, match(rule))))
+
+
+def _input_match(rule: Rule) -> str:
     if rule.proto in PORTED:
-        match = f"{rule.proto} dport {{ {', '.join(_port_text(one) for one in rule.ports)} }}"
-    else:
-        match = f"meta l4proto {PORTLESS[rule.proto]}"
+        return f"{rule.proto} dport {_ports_text(rule)}"
+    return f"meta l4proto {PORTLESS[rule.proto]}"
+
+
+def _published_match(rule: Rule) -> str:
+    if rule.proto in PORTED:
+        return f"ct status dnat meta l4proto {rule.proto} ct original proto-dst {_ports_text(rule)}"
+    return ""
+
+
+def _ports_text(rule: Rule) -> str:
+    return f"{{ {', '.join(_port_text(one) for one in rule.ports)} }}"
+
+
+def _rule_lines(rule: Rule, match: str) -> list[str]:
     tail = f'{match} accept comment "{rule.name}"'
     if rule.anyone:
         return [tail]

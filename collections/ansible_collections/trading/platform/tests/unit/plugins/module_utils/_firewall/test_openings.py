@@ -98,6 +98,38 @@ def test_drops_are_logged_at_a_limited_rate() -> None:
     )
 
 
+def chain(text: str, name: str) -> list[str]:
+    return [line.strip() for line in text.partition(f"chain {name} {{")[2].partition("\t}")[0].strip().splitlines()]
+
+
+def test_what_is_forwarded_into_containers_is_only_what_an_opening_lets_in() -> None:
+    web = {"name": "web", "port": [8080, "9000-9010"], "sources": ["app"]}
+    vrrp = {"name": "vrrp", "proto": "vrrp", "sources": ["lb"]}
+    text = build(web, SSH, vrrp, bridges=["trading0", "docker0", "br-*", "docker0"], log_drops="10/minute")
+    assert chain(text, "forward")[1:] == [
+        f'oifname "{name}" jump containers' for name in ("br-*", "docker0", "trading0")
+    ]
+    assert chain(text, "containers") == [
+        "ct state vmap { established : accept, related : accept, invalid : drop }",
+        *(f'iifname "{name}" accept' for name in ("br-*", "docker0", "trading0")),
+        'ct status dnat meta l4proto tcp ct original proto-dst { 22 } accept comment "ssh"',
+        "ip saddr { 10.0.0.11, 10.0.0.12 } ct status dnat meta l4proto tcp ct original proto-dst { 8080, 9000-9010 }"
+        ' accept comment "web"',
+        'limit rate 10/minute burst 20 packets log prefix "trading-firewall drop: " level info',
+        "drop",
+    ]
+
+
+def test_a_host_without_containers_forwards_as_it_did() -> None:
+    assert "forward" not in build(SSH)
+
+
+@pytest.mark.parametrize("name", ["", "*", 'x" accept', "sixteen-letters-", "br *"])
+def test_what_is_no_interface_is_refused(name: str) -> None:
+    with pytest.raises(OpeningsError, match="is no name of an interface"):
+        build(SSH, bridges=[name])
+
+
 @pytest.mark.parametrize(
     ("opening", "said"),
     [

@@ -1,0 +1,140 @@
+"""What the edge's configuration costs, and 10,000 trades a minute through it; one JSON object for bench/run.
+
+nginx with its package's configuration runs beside the role's on one load balancer, with the same certificate and the
+same app hosts behind it; wrk on another host asks both by turns, as many clients behind a declared proxy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+
+import releases
+from fleet import address, inside
+from probe import Traffic, execute
+from releases import well
+
+EDGE, CLIENT, DOMAIN, PORT = "lb1", "world1", "trading.test", 8443
+PLACE = "/run/bench-edge"
+PAIRS, SECONDS, CONNECTIONS = 3, 10, 32
+TRADES = 10_000 / 60
+# Debian's nginx.conf as the package ships it, and a site as its comments show; the log is where only this run writes.
+DEFAULT = """
+user www-data;
+worker_processes auto;
+pid {place}/pid;
+error_log {place}/error.log;
+include /etc/nginx/modules-enabled/*.conf;
+events {{ worker_connections 768; }}
+http {{
+    sendfile on;
+    tcp_nopush on;
+    types_hash_max_size 2048;
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;
+    ssl_prefer_server_ciphers on;
+    access_log {place}/access.log;
+    gzip on;
+    upstream app {{ {servers} }}
+    server {{
+        listen {port} ssl;
+        server_name {domain};
+        ssl_certificate {tls}/fullchain.pem;
+        ssl_certificate_key {tls}/key.pem;
+        location / {{ proxy_pass http://app; proxy_set_header Host $host; }}
+    }}
+}}
+"""
+# Each request is another client's: the limits are for one client, and must refuse nobody here.
+CLIENTS = """
+request = function()
+    local key = math.random(0, 65535)
+    local address = string.format("100.64.%d.%d", math.floor(key / 256), key % 256)
+    return wrk.format("GET", nil, {["X-Forwarded-For"] = address})
+end
+done = function(summary, latency, requests)
+    local errors = summary.errors
+    local failed = errors.status + errors.connect + errors.read + errors.write + errors.timeout
+    io.write(string.format("figures %d %d %d\\n", summary.requests, summary.duration, failed))
+end
+"""
+
+
+@contextlib.contextmanager
+def default_nginx() -> Iterator[None]:
+    """Beside the role's own, on a port that the firewall opens for this one client for a while."""
+    servers = " ".join(f"server {address(host)}:8080;" for host in releases.HOSTS)
+    tls = f"/etc/trading-platform/tls/{DOMAIN}"
+    config = DEFAULT.format(place=PLACE, servers=servers, port=PORT, domain=DOMAIN, tls=tls)
+    execute(EDGE, "sh", "-c", f"mkdir -p {PLACE} && cat >{PLACE}/nginx.conf", given=config.encode())
+    opening = f"ip saddr {address(CLIENT)} tcp dport {PORT} accept"
+    inside(EDGE, f"nft insert rule inet trading_platform input {opening} && nginx -c {PLACE}/nginx.conf")
+    try:
+        yield
+    finally:
+        handle = f"nft -a list chain inet trading_platform input | sed -n 's/.*dport {PORT} accept # handle //p'"
+        inside(EDGE, f"nginx -c {PLACE}/nginx.conf -s stop; rm -r {PLACE}")
+        inside(EDGE, f"nft delete rule inet trading_platform input handle $({handle})")
+
+
+@contextlib.contextmanager
+def name_of_the_edge() -> Iterator[None]:
+    """wrk takes the name for SNI from where it connects to."""
+    inside(CLIENT, f"echo '{address(EDGE)} {DOMAIN}' >>/etc/hosts")
+    try:
+        yield
+    finally:
+        # A file that the engine has mounted cannot be renamed over.
+        inside(CLIENT, f"kept=$(grep -v '{DOMAIN}$' /etc/hosts); echo \"$kept\" >/etc/hosts")
+
+
+def rate(port: int, seconds: int = SECONDS) -> float:
+    """Requests a second; one that is refused or broken fails the measurement."""
+    execute(CLIENT, "sh", "-c", "cat >/run/bench-edge.lua", given=CLIENTS.encode())
+    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", "/run/bench-edge.lua", f"https://{DOMAIN}:{port}/"]
+    said = execute(CLIENT, *wrk)
+    found = re.search(r"figures (\d+) (\d+) (\d+)", said)
+    if not found or int(found[3]) or not int(found[1]):
+        sys.exit(f"bench: port {port} of {EDGE} did not answer all requests\n{said}")
+    return int(found[1]) / int(found[2]) * 1e6
+
+
+def configurations() -> dict[str, float]:
+    pairs = []
+    with default_nginx(), name_of_the_edge():
+        for port in (PORT, 443):
+            rate(port, 2)
+        for _pair in range(PAIRS):
+            pairs.append((rate(443), rate(PORT)))
+            sys.stderr.write(f"requests a second: ours {pairs[-1][0]:.0f}, default {pairs[-1][1]:.0f}\n")
+    return {
+        "ratio": round(statistics.median(ours / theirs for ours, theirs in pairs), 2),
+        "requests_per_s": round(statistics.median(ours for ours, _theirs in pairs)),
+        "default_requests_per_s": round(statistics.median(theirs for _ours, theirs in pairs)),
+    }
+
+
+def trades() -> dict[str, float]:
+    """Every request is an order that is a trade at once."""
+    releases.converge("v1")
+    with Traffic("world1", seconds=600, rate=TRADES * 1.02, mix="trades", users=60) as load:
+        load.wait_ready(120)
+        with load.window() as seen:
+            well("deploy", release="v2")
+        orders = load.result().orders
+    if seen.failed or orders["lost"] or orders["doubled"]:
+        sys.exit(f"bench: {json.dumps(seen.figures)} {json.dumps(orders)}")
+    return {"trades_per_min": round(seen.trades / seen.figures["seconds"] * 60), "trades_p95_ms": seen.p95_ms}
+
+
+def main() -> None:
+    sys.stdout.write(json.dumps({"figures": configurations() | trades()}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, trading.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator reads before and after a release. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .gate import COLOURS
+
+Looks = Mapping[str, Mapping[str, Any]]
+
+
+def plan(seen: Looks, target: str, last: Mapping[str, Any] | None = None) -> list[str]:
+    """Hosts in their order, from what to what, and how long it took the last time."""
+    hosts = list(seen)
+    width = max(map(len, hosts), default=0)
+    lines = [f"{host.ljust(width)}  {_served(seen[host])} -> {target}" for host in hosts]
+    if all((seen[host].get("live") or {}).get("release") == target for host in hosts):
+        return [*lines, "Nothing to do but to look: every host serves it."]
+    if len(hosts) > 1:
+        lines.append(f"{hosts[0]} goes first; where it does not get healthy, the others stay as they are.")
+    seconds = (last or {}).get("seconds")
+    lines.append(
+        f"Expected: {seconds:.0f} s, as the last time." if seconds else "Expected: not known, no run is on record."
+    )
+    return lines
+
+
+def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float) -> list[str]:
+    """What each host serves now, what its swap took, and what clients met in the meantime."""
+    width = max(map(len, seen), default=0)
+    lines = []
+    for host, after in checked.items():
+        measured = (swapped.get(host) or {}).get("measured") or {}
+        took = [f"{word} {measured[key]:.1f} s" for key, word in MEASURED if measured.get(key) is not None]
+        lines.append(f"{host.ljust(width)}  serves {_served(after)}" + (f": {', '.join(took)}" if took else ""))
+    lines.append(traffic(seen, checked))
+    lines.append(f"It took {seconds:.1f} s.")
+    return lines
+
+
+MEASURED = (("ready_s", "ready after"), ("drain_s", "drained in"), ("total_s", "altogether"))
+
+
+def traffic(seen: Looks, checked: Looks) -> str:
+    """Requests and errors over all hosts, by haproxy's counters before and after."""
+    totals = dict.fromkeys(("requests", "errors", "connection_errors"), 0)
+    for host, after in checked.items():
+        for colour in COLOURS:
+            for service, numbers in after["counters"][colour].items():
+                before = seen[host]["counters"][colour].get(service, {})
+                for key in totals:
+                    totals[key] += numbers[key] - before.get(key, 0)
+    if min(totals.values()) < 0:
+        return "Requests in the meantime: not known, a proxy was started anew."
+    return (
+        f"Requests in the meantime: {totals['requests']}, of which {totals['errors']} failed; "
+        f"{totals['connection_errors']} connections to containers failed."
+    )
+
+
+def usage(hosts: Mapping[str, Sequence[Mapping[str, str]]]) -> list[str]:
+    """`docker stats` of all hosts as one table."""
+    heads = ("HOST", "CONTAINER", "CPU", "MEMORY", "OF LIMIT", "PROCESSES", "NETWORK")
+    keys = ("Name", "CPUPerc", "MemUsage", "MemPerc", "PIDs", "NetIO")
+    rows = [
+        (host, *(one.get(key, "") for key in keys))
+        for host, found in hosts.items()
+        for one in sorted(found, key=lambda one: one.get("Name", ""))
+    ]
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in (heads, *rows)]  # noqa: B905 - one width a column
+
+
+def _served(look: Mapping[str, Any]) -> str:
+    live, other = look.get("live"), look.get("other")
+    text = f"{live['release']} ({live['colour']})" if live else "nothing"
+    return text + (f", {other['purpose']} {other['release']}" if other else "")

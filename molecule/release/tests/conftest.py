@@ -1,0 +1,38 @@
+"""One load for the whole story: what fails a request is found by the test during which it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import data
+import pytest
+import releases
+from probe import Traffic, Window
+
+SECONDS = 1200.0
+
+
+@pytest.fixture(scope="session")
+def load() -> Iterator[Traffic]:
+    releases.converge("v1")
+    with Traffic("world1", seconds=SECONDS) as run:
+        run.wait_ready(90)
+        yield run
+        result = run.result()
+    orders = result.orders
+    assert orders["acknowledged"], result
+    assert (orders["lost"], orders["doubled"]) == (0, 0), orders
+
+
+@pytest.fixture
+def seen(load: Traffic) -> Iterator[Window]:
+    """A test under load in which no request may fail, and every WebSocket must be back."""
+    with load.window() as window:
+        yield window
+    window.assert_unnoticed()
+
+
+@pytest.fixture(autouse=True)
+def leaves_the_data_layer_alone() -> Iterator[None]:
+    yield
+    data.wait_healthy()

@@ -1,0 +1,69 @@
+"""Releases that something comes between: the registry, another operator, a host that dies."""
+
+from __future__ import annotations
+
+import time
+
+import data
+import releases
+from probe import Traffic
+from releases import REGISTRY, SWAP, arrived_at, one_set, operate, refused, starts, well
+
+
+def test_the_registry_goes_after_the_first_host(load: Traffic) -> None:
+    """FAULT 20. Everything was pulled everywhere before, so a deploy that has begun does not need it any more."""
+    releases.converge("v1")
+    with load.window() as seen, arrived_at(SWAP, "deploy", release="v2") as run, data.stopped(REGISTRY, "world1"):
+        output = run.communicate(timeout=240)[0]
+    seen.assert_unnoticed()
+    assert run.returncode == 0, output
+    one_set("v2")
+
+
+def test_without_a_registry_nothing_begins(load: Traffic) -> None:
+    before = starts()
+    with load.window() as seen, data.stopped(REGISTRY, "world1"):
+        refused("deploy", "registry", release="v1")
+    seen.assert_unnoticed()
+    assert starts() == before
+    # The same command, once it is back.
+    well("deploy", release="v1")
+    one_set("v1")
+
+
+def test_two_deploys_at_once(load: Traffic) -> None:
+    """FAULT 26: the second is refused and names the holder; the first is not disturbed."""
+    releases.converge("v1")
+    with load.window() as seen, arrived_at(SWAP, "deploy", release="v2") as first:
+        refused("deploy", "held by|holds", "root@|release v2", release="v1")
+        assert first.poll() is None, "the first had ended before the second was refused: nothing was proven"
+        output = first.communicate(timeout=240)[0]
+    seen.assert_unnoticed()
+    assert first.returncode == 0, output
+    one_set("v2")
+
+
+def test_an_app_host_dies(load: Traffic) -> None:
+    """At most the requests in flight fail, and clients of the other host notice nothing."""
+    in_flight = 0
+    with load.window() as before:
+        time.sleep(3)
+    in_flight = round(before.requests / before.seconds * before.p99_ms / 1000) + 1
+    with load.window() as seen:
+        data.kill_host("app1")
+        time.sleep(8)
+    try:
+        assert seen.failed <= max(in_flight, 4), seen.figures
+        # Those whose sockets it held are back by way of the other one.
+        assert seen.sockets_missing == 0, seen.figures
+    finally:
+        data.start_host("app1")
+    data.wait_until("app1 serves again", lambda: serves("app1"), 90)
+    with load.window() as after:
+        assert operate("deploy", release="v2").code == 0
+    after.assert_unnoticed()
+    one_set("v2")
+
+
+def serves(host: str) -> bool:
+    return all(one["State"]["Running"] for one in releases.containers(host).values())

@@ -1,0 +1,79 @@
+"""Bad input and bad moments: refused with a reason and with what exists, before any container has moved."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+import releases
+from fleet import inside
+from probe import Traffic
+from releases import another, refused, starts
+
+MAINTENANCE = f"{releases.PLACE}/maintenance"
+
+
+@contextlib.contextmanager
+def maintenance(host: str) -> Iterator[None]:
+    inside(host, f"echo 'kernel update, by ada' > {MAINTENANCE}")
+    try:
+        yield
+    finally:
+        inside(host, f"rm {MAINTENANCE}")
+
+
+@pytest.fixture(autouse=True)
+def no_container_moves(load: Traffic) -> Iterator[None]:
+    before, was = starts(), releases.releases()
+    with load.window() as seen:
+        yield
+    seen.assert_unnoticed()
+    assert starts() == before
+    assert releases.releases() == was
+
+
+@pytest.mark.parametrize(
+    ("playbook", "variables", "says"),
+    [
+        ("deploy", {}, ["no name of a release"]),
+        # With the list of what exists.
+        ("deploy", {"release": "v77"}, ["v77", r"v1\b.*v2\b"]),
+        ("deploy", {"release": "../v1"}, ["no name of a release", r"\.\./v1"]),
+        ("deploy", {"release": "v1", "digests": {"trading/app": f"sha256:{'0' * 64}"}}, ["sha256:0{64}"]),
+        ("deploy", {"release": "v1", "app_secrets": {}}, ["session_key|database_password"]),
+        ("rollback", {"to": "v77"}, ["v77", "v1-"]),
+        ("canary", {"release": "v1", "steps": [10, 101]}, ["from 0 to 100"]),
+        ("canary", {"release": "v1", "steps": [-1]}, ["from 0 to 100"]),
+        ("scale", {"instances": {"api": 99}}, ["0 to 8 instances"]),
+        ("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"]),
+    ],
+)
+def test_bad_input(playbook: str, variables: dict[str, object], says: list[str]) -> None:
+    refused(playbook, *says, **variables)
+
+
+@contextlib.contextmanager
+def wrong_credentials() -> Iterator[None]:
+    """Of the registry, on every app host."""
+    wrong = base64.b64encode(b"deploy:wrong").decode()
+    for host in releases.HOSTS:
+        edit = f"""s/"auth": *"[^"]*"/"auth": "{wrong}"/"""
+        inside(host, f"cd /root/.docker && cp -p config.json kept && sed -i '{edit}' config.json")
+    try:
+        yield
+    finally:
+        for host in releases.HOSTS:
+            inside(host, "cd /root/.docker && mv kept config.json")
+
+
+def test_wrong_credentials() -> None:
+    with wrong_credentials():
+        refused("deploy", "refuses the credentials", release=another())
+
+
+def test_a_host_in_maintenance() -> None:
+    """On the second host, and yet the first has not moved."""
+    with maintenance("app2"):
+        refused("deploy", "maintenance", "kernel update, by ada", release=another())

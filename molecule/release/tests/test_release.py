@@ -1,0 +1,153 @@
+"""Releases that nobody notices: each under the same load, with no failed request."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import releases
+from data import stopped
+from fleet import inside
+from probe import Traffic, Window, secret
+from releases import REGISTRY, one_set, operate, refused, starts, well
+
+
+def test_deploy(load: Traffic) -> None:
+    """WebSockets are told to go (1001), and are back within 2 s."""
+    releases.converge("v1")
+    with load.window() as seen:
+        ran = well("deploy", release="v2")
+    seen.assert_unnoticed(reconnect=2.0)
+    one_set("v2")
+    assert seen.sockets_closed == {"1001": 20}, seen.figures
+    assert {name.split("-")[0] for name in seen.releases} >= {"v1", "v2"}, seen.releases
+    # The plan before, and what was measured after.
+    assert re.search(r"app1.*app2", releases.folded(ran.output)), ran.output
+    assert "v1" in ran.output
+    assert "measured" in ran.output, ran.output
+
+
+def test_the_same_again_changes_nothing(seen: Window) -> None:
+    """No container's start time moves."""
+    releases.converge("v2")
+    before = starts()
+    ran = well("deploy", release="v2")
+    assert set(ran.changed.values()) == {0}, ran.output
+    assert starts() == before
+
+
+def test_rollback_needs_no_registry(seen: Window) -> None:
+    releases.converge("v2")
+    with stopped(REGISTRY, "world1"):
+        well("rollback")
+    one_set("v1")
+
+
+def test_blue_green_there_and_back(load: Traffic) -> None:
+    releases.converge("v1")
+    with load.window() as there:
+        well("blue_green", release="v2")
+    there.assert_unnoticed()
+    assert releases.is_on("v2")
+    # The other set is warm: the way back starts nothing.
+    before = starts()
+    with load.window() as back:
+        well("blue_green", back=True)
+    back.assert_unnoticed()
+    assert releases.is_on("v1")
+    for host, found in starts().items():
+        assert found.items() <= before[host].items(), (found, before)
+    well("deploy", release="v1")
+    one_set("v1")
+
+
+def test_a_good_canary_is_promoted(load: Traffic) -> None:
+    """Each client stays in its cohort while the share grows."""
+    releases.converge("v1")
+    with load.window() as seen:
+        ran = well("canary", release="v2", steps=[10, 50], hold=6)
+    seen.assert_unnoticed()
+    assert seen.strays == {}, seen.strays
+    assert "promoted" in ran.output, ran.output
+    one_set("v2")
+
+
+def test_a_leaking_canary_is_withdrawn(load: Traffic) -> None:
+    """It fails 5 % of its requests; only its share of clients sees that, and the gate ends it."""
+    releases.converge("v2")
+    with load.window() as seen:
+        ran = refused("canary", "withdrawn", release="leaky", steps=[20, 50], hold=8)
+    one_set("v2")
+    assert re.search(r"5xx|errors", ran.output), ran.output
+    assert all("leaky" in problem for problem in seen.errors), seen.errors
+    assert seen.failed <= 0.02 * seen.requests, seen.figures
+    # What was withdrawn fails nothing any more.
+    with load.window() as after:
+        assert operate("deploy", release="v2").code == 0
+    after.assert_unnoticed()
+
+
+def test_scale(seen: Window) -> None:
+    """More of one service, and back: the ones that were there are not touched."""
+    releases.converge("v2")
+    before = starts()
+    well("scale", instances={"api": 3})
+    more = starts()
+    for host in releases.HOSTS:
+        assert before[host].items() < more[host].items()
+        assert sum("-api-" in name for name in more[host]) == 3
+    well("scale", instances={"api": 2})
+    assert starts() == before
+
+
+def test_new_configuration_is_a_release_and_rolls_back(seen: Window) -> None:
+    releases.converge("v2")
+    was = releases.releases()["app1"]
+    well("update_config", app_env=releases.environment(LOG_LEVEL="WARNING"))
+    now = releases.releases()["app1"]
+    one_set(now)
+    assert (now.split("-")[0], now != was) == ("v2", True)
+    well("rollback")
+    one_set(was)
+
+
+def test_dockerd_restarts(seen: Window) -> None:
+    """FAULT 21: live-restore keeps the containers."""
+    before = starts()
+    for host in releases.HOSTS:
+        inside(host, "systemctl restart docker")
+    assert starts() == before
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("crash", ["exited with code 3", "this is the variant that crashes"]),
+        ("never-ready", ["not ready within 8 s", "never gets ready"]),
+        ("error503", ["503", "answers 503"]),
+        ("slow", ["not ready within 8 s", "starts slowly"]),
+    ],
+)
+def test_a_bad_image_never_serves(load: Traffic, image: str, says: list[str]) -> None:
+    """FAULT 19: the reason and the last lines of its log are told, the old release goes on, and is not touched."""
+    before, was = starts(), releases.releases()
+    with load.window() as seen:
+        refused("deploy", image, *says, release=image, app_ready_timeout=8)
+    seen.assert_unnoticed()
+    assert not any(image in name for name in seen.releases), seen.releases
+    assert seen.sockets_closed == {}
+    assert releases.releases() == was
+    assert starts() == before
+
+
+def test_resource_usage() -> None:
+    ran = operate("resource_usage")
+    assert ran.code == 0, ran.output
+    assert re.search(r"app1.*api.*app2", releases.folded(ran.output)), ran.output
+
+
+def test_containers_and_command_lines_show_no_secret(load: Traffic) -> None:
+    said = inside("app1", "docker ps -aq | xargs docker inspect; ps axww")
+    names = ("vault_postgres_app_password", "vault_postgres_owner_password", "vault_redis_app_password")
+    shown = [name for name in names if secret(name) in said]
+    assert not shown

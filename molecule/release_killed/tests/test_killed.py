@@ -1,0 +1,47 @@
+"""A deploy dies at five points, with its lock in its hand; the run after it ends as if nothing had been."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import releases
+from probe import Traffic
+from releases import PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, one_set, well
+
+
+@pytest.fixture(scope="module")
+def load() -> Iterator[Traffic]:
+    releases.converge("v1")
+    with Traffic("world1", seconds=900) as run:
+        run.wait_ready(90)
+        yield run
+        orders = run.result().orders
+    assert (orders["lost"], orders["doubled"]) == (0, 0), orders
+
+
+@pytest.mark.parametrize(
+    ("task", "after"),
+    [
+        (PLAN, 0.0),
+        (PULL, 0.5),
+        # The first host's new set is starting; later it has switched, or drains.
+        (SWAP, 1.0),
+        (SWAP, 5.0),
+        # Between the hosts.
+        (SWAPPED, 0.0),
+        (SWAP_2, 3.0),
+    ],
+)
+def test_killed(load: Traffic, task: str, after: float) -> None:
+    new = releases.another()
+    with load.window() as seen:
+        with arrived_at(task, "deploy", release=new) as run:
+            time.sleep(after)
+            assert run.poll() is None, "the run ended before it was killed: nothing was proven"
+        # Each host serves one of the two, whole.
+        assert {name.split("-")[0] for name in releases.releases().values()} <= {"v1", "v2"}, releases.releases()
+        well("deploy", release=new)
+    seen.assert_unnoticed()
+    one_set(new)

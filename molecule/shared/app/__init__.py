@@ -1,0 +1,1 @@
+"""The reference application: small and real. README.md says what it is."""

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, trading.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the CA is asked, how, and what is said of its answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "roles/certbot/templates/tree/usr/local/lib/trading-platform/edge_certificate.py"
+
+
+def imported() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("edge_certificate", PROGRAM)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["edge_certificate"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+edge: Any = imported()
+CA = "https://ca.test/dir"
+WANTED = edge.Settings(["a.test", "b.test"], CA, "", ["--webroot", "-w", "/w"], "/tls/a.test", "/m.prom")
+BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
+HELD = edge.Certificate("0A", frozenset(WANTED.domains), BEGINS, BEGINS + timedelta(days=90))
+
+
+def test_what_openssl_tells() -> None:
+    said = (
+        "serial=5A1F\nnotBefore=2026-01-01 00:00:00Z\nnotAfter=2026-04-01 00:00:00Z\n"
+        "X509v3 Subject Alternative Name: \n    DNS:a.test, DNS:b.test\n"
+    )
+    assert edge.parsed(said) == replace(HELD, serial="5A1F")
+
+
+@pytest.mark.parametrize(
+    ("held", "server", "day", "force", "reason"),
+    [
+        (None, "", 1, False, "there is none yet"),
+        (HELD, CA, 59, False, ""),
+        # A third of its life.
+        (HELD, CA, 61, False, "it ends at 2026-04-01 00:00 UTC"),
+        (replace(HELD, ends=BEGINS + timedelta(days=6)), CA, 3, False, ""),
+        (replace(HELD, ends=BEGINS + timedelta(days=6)), CA, 5, False, "it ends at 2026-01-07 00:00 UTC"),
+        (replace(HELD, names=frozenset({"a.test"})), CA, 1, False, "it is for a.test, not for a.test, b.test"),
+        # From staging to the real one.
+        (HELD, "https://staging.test/dir", 1, False, f"it is from https://staging.test/dir, not from {CA}"),
+        (HELD, CA, 1, True, "a new one was asked for"),
+    ],
+)
+def test_due(held: Any, server: str, day: int, force: bool, reason: str) -> None:
+    assert edge.due(held, server, WANTED, BEGINS + timedelta(days=day), force=force) == reason
+
+
+@pytest.mark.parametrize(
+    ("email", "account"), [("", ["--register-unsafely-without-email"]), ("x@a.test", ["--email", "x@a.test"])]
+)
+def test_command(email: str, account: list[str]) -> None:
+    words = edge.command(replace(WANTED, email=email))
+    text = " ".join(words)
+    assert " ".join(account) in text
+    assert f"--server {CA} --webroot -w /w" in text
+    assert text.endswith("--cert-name a.test -d a.test -d b.test")
+    # Its hook would wait for the lock that the caller holds.
+    assert "--no-directory-hooks" in words
+
+
+def test_complaint() -> None:
+    output = (
+        "Saving debug log to /var/log/letsencrypt/letsencrypt.log\nRenewing an existing certificate for a.test\n"
+        "An unexpected error occurred:\nConnection refused\n\nAsk for help or search for solutions at https://x. See"
+        " the logfile /var/log/x for more details.\n"
+    )
+    assert edge.complaint(output, "") == "An unexpected error occurred: Connection refused"
+    assert edge.complaint("", "") == "nothing"
+    refused = "urn:ietf:params:acme:error:badNonce :: The nonce is bad"
+    log = f"Error: urn:ietf:params:acme:error:malformed :: x\nError: {refused}\nAttributeError\n"
+    assert edge.complaint(output, log) == refused
+
+
+@pytest.mark.parametrize(("success", "lines"), [(None, 1), (7.9, 2)])
+def test_exposition(success: float | None, lines: int) -> None:
+    text = edge.exposition("a.test", 1e9, success)
+    values = [line for line in text.splitlines() if not line.startswith("#")]
+    assert values[0] == 'trading_certificate_not_after_timestamp_seconds{domain="a.test"} 1000000000'
+    assert len(values) == lines
