@@ -339,7 +339,7 @@ class Window:
 
     def assert_unnoticed(self, reconnect: float = 2.0) -> None:
         """No request failed, and every WebSocket is there or came back in time."""
-        told = self.figures
+        told = traffic_figures.summary(self.seconds)
         assert told["requests"], told
         assert told["failed"] == 0, json.dumps(told, indent=1)
         assert told["sockets_missing"] == 0, json.dumps(told, indent=1)

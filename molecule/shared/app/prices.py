@@ -35,6 +35,7 @@ class Prices:
         self._store = store
         self._clients: set[web.WebSocketResponse] = set()
         self._leaving = False
+        self._goodbyes: dict[web.WebSocketResponse, asyncio.Task[bool]] = {}
 
     async def _send(self, client: web.WebSocketResponse, text: str) -> None:
         try:
@@ -85,7 +86,7 @@ class Prices:
             async for _ in client:
                 pass
             if self._leaving:
-                await client.close(**GOODBYE)
+                await self._goodbye(client)
         except (ConnectionError, UnavailableError):
             await client.close(code=WSCloseCode.TRY_AGAIN_LATER)
         finally:
@@ -93,7 +94,13 @@ class Prices:
             self._clients.discard(client)
         return client
 
+    def _goodbye(self, client: web.WebSocketResponse) -> asyncio.Task[bool]:
+        """Once a client. It ends with the client's answer: a connection cut before that takes the goodbye with it."""
+        if client not in self._goodbyes:
+            self._goodbyes[client] = asyncio.create_task(client.close(**GOODBYE))
+        return self._goodbyes[client]
+
     async def leave(self) -> None:
         """1001: the client knows that it is us who go, and connects anew."""
         self._leaving = True
-        await asyncio.gather(*(client.close(**GOODBYE) for client in self._clients), return_exceptions=True)
+        await asyncio.gather(*map(self._goodbye, list(self._clients)), return_exceptions=True)

@@ -17,7 +17,8 @@ NETWORKS = ("198.51.100", "203.0.113", "192.0.2")
 ADDRESSES = [f"{network}.{host}" for network in NETWORKS for host in range(1, 255)]
 # One round of the load. An order is a trade at once; everything else reads.
 MIXES = {
-    "mixed": ("page", "trades", "balances", "order", "page", "trades", "companies", "balances", "trades", "page"),
+    # Mostly looking on, as people do; two orders of other users make a trade.
+    "mixed": (*("page", "page", "companies", "page", "trades") * 3, "page", "balances", "page", "balances", "order"),
     "trades": ("order",),
 }
 SOCKET = "/ws/prices"
