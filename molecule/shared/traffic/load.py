@@ -117,7 +117,7 @@ class Load:
     async def must(self, ask: Ask) -> Any:
         """For the preparation and the comparison, which stand on it: tried again for a while, then an error."""
         problem = None
-        for _attempt in range(10):
+        for _attempt in range(20):
             try:
                 status, _headers, body = await self.ask(ask)
                 problem = api.wrong(ask, status, body)
@@ -125,7 +125,8 @@ class Load:
                 problem = reason(error)
             if not problem:
                 return json.loads(body)
-            await asyncio.sleep(0.5)
+            # Another load may have logged in from the same addresses within this minute.
+            await asyncio.sleep(5 if problem.startswith("429") else 0.5)
         raise RuntimeError(f"cannot {ask.kind}: {problem}")
 
     async def prepare(self) -> api.Mix:
@@ -231,6 +232,9 @@ class Load:
         try:
             while True:
                 message = await connected.receive(timeout=SILENT_AFTER)
+                if message.type is aiohttp.WSMsgType.CLOSE:
+                    # What was said to us. close_code becomes 1006 where our answer came too late for the other end.
+                    return int(message.data or 1005)
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     return connected.close_code or str(message.type.name)
         except TimeoutError:
