@@ -120,7 +120,7 @@ def test_no_client_comes_near_a_limit() -> None:
     asked = [next(mix) for _ in range(200 * 60)]
     assert max(Counter(ask.address for ask in asked if not ask.token).values()) < 30
     kinds = Counter(ask.kind for ask in asked)
-    assert kinds == {"page": 3600, "trades": 3600, "balances": 2400, "companies": 1200, "order": 1200}
+    assert kinds == {"page": 6600, "trades": 1800, "balances": 1200, "companies": 1800, "order": 600}
 
 
 def test_every_user_reads_and_trades() -> None:
