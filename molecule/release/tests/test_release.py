@@ -67,7 +67,7 @@ def test_a_good_canary_is_promoted(load: Traffic) -> None:
     """Each client stays in its cohort while the share grows."""
     releases.converge("v1")
     with load.window() as seen:
-        ran = well("canary", release="v2", steps=[10, 50], hold=6)
+        ran = well("canary", release="v2", steps=[10, 50], hold=8, app_gate_min_requests=20)
     seen.assert_unnoticed()
     assert seen.strays == {}, seen.strays
     assert "promoted" in ran.output, ran.output
@@ -78,7 +78,7 @@ def test_a_leaking_canary_is_withdrawn(load: Traffic) -> None:
     """It fails 5 % of its requests; only its share of clients sees that, and the gate ends it."""
     releases.converge("v2")
     with load.window() as seen:
-        ran = refused("canary", "withdrawn", release="leaky", steps=[20, 50], hold=8)
+        ran = refused("canary", "withdrawn", release="leaky", steps=[20, 50], hold=10, app_gate_min_requests=20)
     one_set("v2")
     assert re.search(r"5xx|errors", ran.output), ran.output
     assert all("leaky" in problem for problem in seen.errors), seen.errors

@@ -95,7 +95,9 @@ class Service:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            return self._broken(request) or await handler(request)
+            # An answer without headers of its own is falsy: `or` would go on.
+            broken = self._broken(request)
+            return await handler(request) if broken is None else broken
         except inputs.BadInput as error:
             return failure(400, str(error))
         except web.HTTPException as error:
