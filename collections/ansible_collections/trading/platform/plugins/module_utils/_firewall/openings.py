@@ -228,25 +228,23 @@ _FORWARD = """
 \t}}"""
 
 
-def _lines(rules: Iterable[Rule], match: Callable[[Rule], str]) -> list[str]:
+def _lines(rules: Iterable[Rule], matches: Callable[[Rule], list[str]]) -> list[str]:
     """Rules that differ in nothing but who published them are one."""
-    return list(dict.fromkeys(line for rule in rules if match(rule) for line in _rule_lines(rule, match(rule))))
+    return list(dict.fromkeys(line for rule in rules for match in matches(rule) for line in _rule_lines(rule, match)))
 
 
-def _input_match(rule: Rule) -> str:
+def _input_match(rule: Rule) -> list[str]:
     if rule.proto in PORTED:
-        return f"{rule.proto} dport {_ports_text(rule)}"
-    return f"meta l4proto {PORTLESS[rule.proto]}"
+        return [f"{rule.proto} dport {{ {', '.join(_port_text(one) for one in rule.ports)} }}"]
+    return [f"meta l4proto {PORTLESS[rule.proto]}"]
 
 
-def _published_match(rule: Rule) -> str:
-    if rule.proto in PORTED:
-        return f"ct status dnat meta l4proto {rule.proto} ct original proto-dst {_ports_text(rule)}"
-    return ""
-
-
-def _ports_text(rule: Rule) -> str:
-    return f"{{ {', '.join(_port_text(one) for one in rule.ports)} }}"
+def _published_match(rule: Rule) -> list[str]:
+    """One a port: nft 1.0.6 lists a set of them in a form that it cannot read back, and the dead-man reads back."""
+    if rule.proto not in PORTED:
+        return []
+    dialled = f"ct status dnat meta l4proto {rule.proto} ct original proto-dst"
+    return [f"{dialled} {_port_text(one)}" for one in rule.ports]
 
 
 def _rule_lines(rule: Rule, match: str) -> list[str]:

@@ -112,9 +112,12 @@ def test_what_is_forwarded_into_containers_is_only_what_an_opening_lets_in() -> 
     assert chain(text, "containers") == [
         "ct state vmap { established : accept, related : accept, invalid : drop }",
         *(f'iifname "{name}" accept' for name in ("br-*", "docker0", "trading0")),
-        'ct status dnat meta l4proto tcp ct original proto-dst { 22 } accept comment "ssh"',
-        "ip saddr { 10.0.0.11, 10.0.0.12 } ct status dnat meta l4proto tcp ct original proto-dst { 8080, 9000-9010 }"
-        ' accept comment "web"',
+        'ct status dnat meta l4proto tcp ct original proto-dst 22 accept comment "ssh"',
+        *(
+            "ip saddr { 10.0.0.11, 10.0.0.12 } ct status dnat meta l4proto tcp ct original proto-dst "
+            f'{port} accept comment "web"'
+            for port in ("8080", "9000-9010")
+        ),
         'limit rate 10/minute burst 20 packets log prefix "trading-firewall drop: " level info',
         "drop",
     ]
