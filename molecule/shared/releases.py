@@ -75,7 +75,9 @@ def refused(name: str, *says: str, **variables: Any) -> Ran:
 
 
 def state(host: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(inside(host, f"cat {PLACE}/state.json"))
+    # A host before its first release has none.
+    told: dict[str, Any] = json.loads(inside(host, f"cat {PLACE}/state.json 2>/dev/null || echo '{{}}'") or "{}")
+    told = {"live": None, "other": None} | told
     return told
 
 

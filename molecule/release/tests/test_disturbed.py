@@ -35,7 +35,7 @@ def test_two_deploys_at_once(load: Traffic) -> None:
     """FAULT 26: the second is refused and names the holder; the first is not disturbed."""
     releases.converge("v1")
     with load.window() as seen, arrived_at(SWAP, "deploy", release="v2") as first:
-        refused("deploy", "is being changed", "release v2", release="v1")
+        refused("deploy", "is being changed", r"deploy v2", release="v1")
         assert first.poll() is None, "the first had ended before the second was refused: nothing was proven"
         output = first.communicate(timeout=240)[0]
     seen.assert_unnoticed()
@@ -45,10 +45,10 @@ def test_two_deploys_at_once(load: Traffic) -> None:
 
 def test_an_app_host_dies(load: Traffic) -> None:
     """At most the requests in flight fail, and clients of the other host notice nothing."""
-    in_flight = 0
     with load.window() as before:
         time.sleep(3)
-    in_flight = round(before.requests / before.seconds * before.p99_ms / 1000) + 1
+    told = before.figures
+    in_flight = round(told["requests"] / told["seconds"] * told["p99_ms"] / 1000) + 1
     with load.window() as seen:
         data.kill_host("app1")
         time.sleep(8)
