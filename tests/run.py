@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = ROOT / "collections/ansible_collections/trading/platform"
 PYTHON_SOURCES = [str(COLLECTION.relative_to(ROOT)), "tests", "molecule", "bench"]
 # Too slow for CI: bin/test --long runs them too.
-LONG_SCENARIOS = {"newcomer", "operations", "release_killed"}
+LONG_SCENARIOS = {"lock", "newcomer", "operations", "release_killed"}
 # Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}
 SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed|skipped|errors?)\b.*)$", re.MULTILINE)
@@ -164,6 +164,8 @@ def arguments() -> argparse.Namespace:
 
 
 def prove(asked: argparse.Namespace) -> Outcome:
+    if asked.long:
+        os.environ["TEST_LONG"] = "yes"  # molecule/conftest.py
     if asked.scenario:
         # Molecule notes that it made a fleet, and is not told when bin/down or a reboot takes it away.
         forget = [] if fleet_stands() else [molecule("destroy")]
@@ -178,7 +180,7 @@ def prove(asked: argparse.Namespace) -> Outcome:
         [molecule("destroy"), molecule("test", default), *steps, molecule("destroy")], workers=1, live=True
     )
     if not asked.long:
-        say(f"left to bin/test --long: {', '.join(sorted(LONG_SCENARIOS))}\n")
+        say(f"left to bin/test --long: {', '.join(sorted(LONG_SCENARIOS))}, and the tests skipped above\n")
     return total
 
 

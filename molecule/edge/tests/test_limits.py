@@ -28,6 +28,7 @@ def test_exact_count(name: str) -> None:
     assert others[0][0] != 429, "the limit is each client's own"
 
 
+@pytest.mark.long
 def test_retry_after_is_true_and_not_before() -> None:
     wait_for_room(25)
     client = somebody()

@@ -23,6 +23,7 @@ def test_sslyze(host: str, tmp_path: Path) -> None:
     assert ran.code == 0, ran.output
 
 
+@pytest.mark.long
 def test_testssl() -> None:
     """Protocols, server's defaults, headers. Debian 12's version gives no grade; nothing bad is what an A+ asks for."""
     if docker("exec", container(PROXY), "sh", "-c", "command -v testssl").code != 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import data
+import pytest
 import releases
 from probe import Traffic
 from releases import REGISTRY, SWAP, arrived_at, one_set, operate, refused, starts, well
@@ -20,6 +21,7 @@ def test_the_registry_goes_after_the_first_host(load: Traffic) -> None:
     one_set("v2")
 
 
+@pytest.mark.long
 def test_without_a_registry_nothing_begins(load: Traffic) -> None:
     before = starts()
     with load.window() as seen, data.stopped(REGISTRY, "world1"):

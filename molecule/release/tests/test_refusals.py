@@ -37,7 +37,7 @@ def no_container_moves(load: Traffic) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("playbook", "variables", "says"),
     [
-        ("deploy", {}, ["no name of a release"]),
+        pytest.param("deploy", {}, ["no name of a release"], marks=pytest.mark.long),
         # With the list of what exists.
         ("deploy", {"release": "v77"}, ["v77", r"v1\b.*v2\b"]),
         ("deploy", {"release": "../v1"}, ["no name of a release", r"\.\./v1"]),
@@ -45,9 +45,9 @@ def no_container_moves(load: Traffic) -> Iterator[None]:
         ("deploy", {"release": "v1", "app_secrets": {}}, ["session_key|database_password"]),
         ("rollback", {"to": "v77"}, ["v77", "v1-"]),
         ("canary", {"release": "v1", "steps": [10, 101]}, ["from 0 to 100"]),
-        ("canary", {"release": "v1", "steps": [-1]}, ["from 0 to 100"]),
-        ("scale", {"instances": {"api": 99}}, ["0 to 8 instances"]),
-        ("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"]),
+        pytest.param("canary", {"release": "v1", "steps": [-1]}, ["from 0 to 100"], marks=pytest.mark.long),
+        pytest.param("scale", {"instances": {"api": 99}}, ["0 to 8 instances"], marks=pytest.mark.long),
+        pytest.param("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"], marks=pytest.mark.long),
     ],
 )
 def test_bad_input(playbook: str, variables: dict[str, object], says: list[str]) -> None:

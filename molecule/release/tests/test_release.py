@@ -45,6 +45,7 @@ def test_rollback_needs_no_registry(seen: Window) -> None:
     one_set("v1")
 
 
+@pytest.mark.long
 def test_blue_green_there_and_back(load: Traffic) -> None:
     releases.converge("v1")
     with load.window() as there:
@@ -89,6 +90,7 @@ def test_a_leaking_canary_is_withdrawn(load: Traffic) -> None:
     after.assert_unnoticed()
 
 
+@pytest.mark.long
 def test_scale(seen: Window) -> None:
     """More of one service, and back: the ones that were there are not touched."""
     releases.converge("v2")
@@ -102,6 +104,7 @@ def test_scale(seen: Window) -> None:
     assert starts() == before
 
 
+@pytest.mark.long
 def test_new_configuration_is_a_release_and_rolls_back(seen: Window) -> None:
     releases.converge("v2")
     was = releases.releases()["app1"]
@@ -125,9 +128,9 @@ def test_dockerd_restarts(seen: Window) -> None:
     ("image", "says"),
     [
         ("crash", ["exited with code 3", "this is the variant that crashes"]),
-        ("never-ready", ["not ready within 8 s", "never gets ready"]),
+        pytest.param("never-ready", ["not ready within 8 s", "never gets ready"], marks=pytest.mark.long),
         ("error503", ["503", "answers 503"]),
-        ("slow", ["not ready within 8 s", "starts slowly"]),
+        pytest.param("slow", ["not ready within 8 s", "starts slowly"], marks=pytest.mark.long),
     ],
 )
 def test_a_bad_image_never_serves(load: Traffic, image: str, says: list[str]) -> None:

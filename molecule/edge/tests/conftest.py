@@ -1,0 +1,12 @@
+"""The front door needs a house behind it."""
+
+from __future__ import annotations
+
+import pytest
+import releases
+
+
+@pytest.fixture(scope="session", autouse=True)
+def an_application() -> None:
+    if len(set(releases.releases().values())) > 1 or "None" in releases.releases().values():
+        releases.converge("v1")
