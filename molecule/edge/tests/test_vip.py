@@ -63,7 +63,7 @@ def test_nginx_stops_on_the_holder() -> None:
 
 def test_nginx_hangs_on_the_holder() -> None:
     holder = the_holder()
-    with watched(4) as watch, frozen(holder, "nginx: "):
+    with watched(4) as watch, frozen(holder, "[n]ginx: "):
         wait_until("the other one has it", lambda: holders() == [other(holder)], 10)
     assert watch.gap <= 4, watch
 
