@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import re
@@ -172,7 +173,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
 
 
 def table(name: str, figures: Figures) -> str:
-    doc = (BENCHMARKS[name].__doc__ or "").strip()
+    doc = inspect.getdoc(BENCHMARKS[name]) or ""
     rows = "".join(f"| {figure} | {value:g} |\n" for figure, value in figures.items())
     return f"## {name}\n{doc}\n\n| figure | value |\n|---|---|\n{rows}"
 

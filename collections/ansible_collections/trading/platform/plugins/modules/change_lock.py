@@ -118,7 +118,8 @@ from ansible_collections.trading.platform.plugins.module_utils._lock.states impo
 
 # In all, and for one member, in seconds. Who begins is refused within ten where etcd is away; who is in the midst of
 # a change waits for an election or a busy disk.
-BEGINNING, MIDST = (4, 2.5), (30, 5)
+BEGINNING = (4, 2.5)
+MIDST = (30, 5)
 
 
 def log_in(given: dict[str, Any]) -> Etcd:

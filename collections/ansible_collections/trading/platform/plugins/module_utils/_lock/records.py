@@ -140,7 +140,8 @@ def command(me: Holder, playbook: str, extra: str = "") -> str:
 
 def held(me: Holder, view: View) -> str:
     other = view.holder
-    assert other is not None
+    if other is None:
+        return "The fleet is free again."
     clear = command(me, "unlock", f" -e holder={other.name}")
     return (
         f"The fleet is being changed: {other.words}; {lapse(view.remaining)}. Wait, or ask {other.person}. "
@@ -165,7 +166,8 @@ def lost(view: View) -> str:
 
 
 def misnamed(name: str, view: View) -> str:
-    assert view.holder is not None
+    if view.holder is None:
+        return "Nobody holds the fleet."
     typed = f"typed was {name!r}" if name else "no name was typed"
     return (
         f"The lock is not cleared: {typed}. {view.holder.words}; {lapse(view.remaining)}. Where that run is known to "

@@ -36,7 +36,9 @@ class Registry:
         self.timeout = timeout
         self.basic = basic_credentials(_text(DOCKER_CONFIG), address)
         ca = CERTIFICATES / address / "ca.crt"
-        self.tls = ssl.create_default_context(cafile=str(ca) if ca.exists() else None)
+        context = ssl.create_default_context(cafile=str(ca) if ca.exists() else None)
+        # A proxy of the environment stays in force: the registry may be outside.
+        self.opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
     def digest(self, name: str, reference: str) -> str:
         """What the tag (or the digest itself) names now."""
@@ -89,7 +91,7 @@ class Registry:
         if authorization:
             request.add_unredirected_header("Authorization", authorization)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout, context=self.tls) as answer:  # noqa: S310
+            with self.opener.open(request, timeout=self.timeout) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read()

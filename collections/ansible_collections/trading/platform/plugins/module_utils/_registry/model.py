@@ -28,9 +28,9 @@ class RegistryError(Exception):
 def split(image: str, tag: str) -> tuple[str, str]:
     """`trading/app` and a tag, or an image that names its tag or digest itself."""
     if "@" in image:
-        name, _, reference = image.partition("@")
+        name, _at, reference = image.partition("@")
         return name.partition(":")[0], reference
-    name, _, own = image.partition(":")
+    name, _colon, own = image.partition(":")
     return name, own or tag
 
 

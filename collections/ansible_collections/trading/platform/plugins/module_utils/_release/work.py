@@ -66,7 +66,8 @@ def planned(world: World, request: Request, record: Record | None) -> Plan:
         return plans.withdrawn(world, find(world.records, request.name).name if request.name else None)
     if request.action == "scaled":
         return plans.scaled(world, request.instances)
-    assert record is not None
+    if record is None:
+        raise ReleaseError(f"action {request.action} needs a release or a name")
     if request.action == "pulled":
         return plans.pulled(world, record)
     if request.action == "warmed":
