@@ -84,16 +84,12 @@ def progress() -> Figures:
     return figures
 
 
-def cores(hosts: str, which: str) -> None:
+def cores(group: str, which: str) -> None:
     """Bind the containers of a group's hosts to these of the machine's cores."""
-    listed = ["ansible", hosts, "-i", INVENTORY, "--list-hosts"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[2:]
-    fleet = ["ansible-inventory", "-i", INVENTORY, "--host", names[0]]
-    prefix = json.loads(subprocess.run(fleet, cwd=ROOT, capture_output=True, text=True, check=True).stdout)[
-        "fleet_name"
-    ]
-    update = ["docker", "update", "--cpuset-cpus", which, *(f"{prefix}-{name}" for name in names)]
-    subprocess.run(update, capture_output=True, check=True)
+    asked = ["ansible-inventory", "-i", INVENTORY, "--list"]
+    listed = json.loads(subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    names = [f"{listed['_meta']['hostvars'][host]['fleet_name']}-{host}" for host in listed[group]["hosts"]]
+    subprocess.run(["docker", "update", "--cpuset-cpus", which, *names], capture_output=True, check=True)
 
 
 def dbproxy() -> Figures:
@@ -107,7 +103,8 @@ def dbproxy() -> Figures:
     try:
         return dbproxy_shared()
     finally:
-        cores("app:db", f"0-{last}")
+        for group in ("app", "db"):
+            cores(group, f"0-{last}")
 
 
 def dbproxy_shared() -> Figures:

@@ -44,7 +44,7 @@ OPERATIONS: dict[str, Callable[[], object]] = {
     "rollback": lambda: well("rollback"),
     "blue_green": lambda: well("blue_green", release="v2"),
     "blue_green back": lambda: well("blue_green", back=True),
-    "canary": lambda: well("canary", release="v2", steps=[10, 50], hold=6),
+    "canary": lambda: well("canary", release="v2", steps=[10, 50], hold=10),
     "scale": scale,
     "dockerd": restart_engines,
 }

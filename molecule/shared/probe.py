@@ -36,6 +36,7 @@ from fleet import address as fleet_address
 from ledger import figures, journal
 from ledger.figures import NOTICED_GAP
 from traffic import figures as traffic_figures
+from vip import ADDRESS
 
 HERE = ROOT / "molecule/shared"
 PROGRAM = "/run/ledger.pyz"
@@ -328,18 +329,18 @@ class Window:
     """What the load saw from one moment to another; complete once the block is left."""
 
     def __init__(self) -> None:
-        self.seconds: list[dict[str, Any]] = []
+        self.pulses: list[dict[str, Any]] = []
 
     def __getattr__(self, name: str) -> Any:
         return self.figures[name]
 
     @property
     def figures(self) -> dict[str, Any]:
-        return traffic_figures.summary(self.seconds) | {"strays": traffic_figures.strays(self.seconds)}
+        return traffic_figures.summary(self.pulses) | {"strays": traffic_figures.strays(self.pulses)}
 
     def assert_unnoticed(self, reconnect: float = 2.0) -> None:
         """No request failed, and every WebSocket is there or came back in time."""
-        told = traffic_figures.summary(self.seconds)
+        told = traffic_figures.summary(self.pulses)
         assert told["requests"], told
         assert told["failed"] == 0, json.dumps(told, indent=1)
         assert told["sockets_missing"] == 0, json.dumps(told, indent=1)
@@ -355,7 +356,7 @@ class Traffic(Probe):
         self.authorities = f"/run/{self.package}-{secrets.token_hex(4)}.pem"
         run, password = f"load{secrets.token_hex(4)}", secrets.token_hex(16)
         companies = people(run, password, int(limits.get("users", TRADERS)), MAKERS)
-        command = ["python3", f"/run/{self.package}.pyz", "--handshake", "--address", virtual_address()]
+        command = ["python3", f"/run/{self.package}.pyz", "--handshake", "--address", ADDRESS]
         command += ["--trusted", self.authorities, "--seconds", str(seconds), "--run", run]
         for name, value in limits.items():
             command += [f"--{name}", str(value)]
@@ -375,7 +376,7 @@ class Traffic(Probe):
             while not self.pulses or self.pulses[-1]["t"] < until:
                 assert self.process.poll() is None, f"the load on {self.host} has ended: {self.said()}"
                 self.told.wait(0.2)
-            seen.seconds = [pulse for pulse in self.pulses if pulse["t"] > began]
+            seen.pulses = [pulse for pulse in self.pulses if pulse["t"] > began]
 
 
 def people(run: str, password: str, users: int, makers: int) -> list[str]:
@@ -387,11 +388,6 @@ def people(run: str, password: str, users: int, makers: int) -> list[str]:
     given = [word for name, value in values.items() for word in ("-v", f"{name}={value}")]
     psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "trading", *given]
     return execute(data.primary(), *psql, given=PEOPLE).split()
-
-
-def virtual_address() -> str:
-    """Where both load balancers' front door answers: .10 in each fleet's network."""
-    return f"{fleet_address('lb1').rpartition('.')[0]}.10"
 
 
 def trusted() -> str:

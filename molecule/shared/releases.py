@@ -14,6 +14,7 @@ from fleet import INVENTORY, Ran, inside, run, start
 
 HOSTS = ("app1", "app2")
 PLACE = "/var/lib/trading-platform/app"
+NOTHING = json.dumps({"live": None, "other": None})
 REGISTRY = "docker-registry"
 # Tasks of deploy.yml, as its output names them.
 PLAN, PULL, SWAP, SWAPPED, SWAP_2 = (
@@ -75,9 +76,8 @@ def refused(name: str, *says: str, **variables: Any) -> Ran:
 
 
 def state(host: str) -> dict[str, Any]:
-    # A host before its first release has none.
-    told: dict[str, Any] = json.loads(inside(host, f"cat {PLACE}/state.json 2>/dev/null || echo '{{}}'") or "{}")
-    told = {"live": None, "other": None} | told
+    """A host before its first release has no file."""
+    told: dict[str, Any] = json.loads(inside(host, f"cat {PLACE}/state.json 2>/dev/null || echo '{NOTHING}'"))
     return told
 
 

@@ -5,27 +5,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from program import imported
 
 TREE = Path(__file__).resolve().parents[2] / "roles/docker_host/templates/tree"
 PROGRAM = TREE / "usr/local/lib/trading-platform/docker_engine.py"
 
 
-def imported() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docker_engine", PROGRAM)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-engine: Any = imported()
+engine: Any = imported(PROGRAM)
 NOW = {"live-restore": True, "icc": False, "debug": False}
 
 

@@ -5,31 +5,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "roles/certbot/templates/tree/usr/local/lib/trading-platform/edge_certificate.py"
 
 
-def imported() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("edge_certificate", PROGRAM)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["edge_certificate"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-edge: Any = imported()
+edge: Any = imported(PROGRAM)
 CA = "https://ca.test/dir"
 WANTED = edge.Settings(["a.test", "b.test"], CA, "", ["--webroot", "-w", "/w"], "/tls/a.test", "/m.prom")
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)

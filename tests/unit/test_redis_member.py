@@ -5,30 +5,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from program import imported
 
 PROGRAM = (
     Path(__file__).resolve().parents[2] / "roles/redis/templates/tree/usr/local/lib/trading-platform/redis_member.py"
 )
 
 
-def imported() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("redis_member", PROGRAM)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["redis_member"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-member: Any = imported()
+member: Any = imported(PROGRAM)
 A, B = "10.0.0.1", "10.0.0.2"
 
 

@@ -8,5 +8,5 @@ import releases
 
 @pytest.fixture(scope="session", autouse=True)
 def an_application() -> None:
-    if len(set(releases.releases().values())) > 1 or "None" in releases.releases().values():
+    if "None" in releases.releases().values():
         releases.converge("v1")

@@ -81,9 +81,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trading.platform.plugins.module_utils._release.slots import HARDENING
 
 PLACE = Path("/run/trading-platform")
-USER = 10001
+USER = int(HARDENING["user"].partition(":")[0])
 SHOWN = 20
 
 
@@ -113,19 +114,14 @@ def run(args: dict[str, Any]) -> tuple[int, list[str]]:
     subprocess.run(remove, capture_output=True, check=False)
     with secret_files(args["name"], args["secrets"]) as mounted:
         command = ["docker", "run", "--rm", "--pull", "never", "--name", args["name"], "--network", args["network"]]
-        command += ["--user", f"{USER}:{USER}", "--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=64m"]  # noqa: S108
-        command += [
-            "--cap-drop",
-            "ALL",
-            "--security-opt",
-            "no-new-privileges:true",
-            "--memory",
-            "512m",
-            "--pids-limit",
-            "256",
-        ]
-        for key, value in args["env"].items():
-            command += ["--env", f"{key}={value}"]
+        command += ["--user", HARDENING["user"], "--read-only", "--memory", "512m", "--pids-limit", "256"]
+        for option, values in {
+            "--tmpfs": [f"{place}:{how}" for place, how in HARDENING["tmpfs"].items()],
+            "--cap-drop": HARDENING["cap_drop"],
+            "--security-opt": HARDENING["security_opt"],
+            "--env": [f"{key}={value}" for key, value in args["env"].items()],
+        }.items():
+            command += [word for value in values for word in (option, value)]
         command += [*mounted, args["image"], *args["command"]]
         try:
             done = subprocess.run(

@@ -63,7 +63,7 @@ class Locks:
                     return now
                 continue
             if now.holder and now.holder.token != instead_of:
-                raise HeldError(held(self.me, now), now.holder.token)
+                raise HeldError(held(self.me, now.holder, now.remaining), now.holder.token)
             frozen_now = now.freeze and now.freeze.active(self.me.since)
             if now.freeze and frozen_now and not override:
                 raise LockError(frozen(self.me, now.freeze))
@@ -93,15 +93,15 @@ class Locks:
         self.etcd.call("lease/revoke", {"ID": str(now.lease)})
         return True
 
-    def clear(self, name: str) -> Holder | None:
-        """Takes it away from a run, which then stops at its next step. Who that was."""
+    def clear(self, name: str, check: bool = False) -> Holder | None:
+        """Takes it away from a run, which then stops at its next step. Who that was. With `check` only the look."""
         now = self.view()
         if now.holder is None:
             return None
         if now.holder.name != name:
-            raise LockError(misnamed(name, now))
+            raise LockError(misnamed(name, now.holder, now.remaining))
         cleared = packed(replace(self.me, token=""))
-        if not self._swap({CHANGE: now.holder_revision}, [delete(CHANGE), put(LAST, cleared)]):
+        if not check and not self._swap({CHANGE: now.holder_revision}, [delete(CHANGE), put(LAST, cleared)]):
             raise LockError("The lock changed hands at this very moment. Look at playbooks/lock_status.yml again.")
         return now.holder
 

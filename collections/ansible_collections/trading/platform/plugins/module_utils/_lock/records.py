@@ -138,13 +138,10 @@ def command(me: Holder, playbook: str, extra: str = "") -> str:
     return f"ansible-playbook playbooks/{playbook}.yml{inventory}{extra}"
 
 
-def held(me: Holder, view: View) -> str:
-    other = view.holder
-    if other is None:
-        return "The fleet is free again."
+def held(me: Holder, other: Holder, remaining: int) -> str:
     clear = command(me, "unlock", f" -e holder={other.name}")
     return (
-        f"The fleet is being changed: {other.words}; {lapse(view.remaining)}. Wait, or ask {other.person}. "
+        f"The fleet is being changed: {other.words}; {lapse(remaining)}. Wait, or ask {other.person}. "
         f"Only where that run is known to be dead: {clear}. Nothing was changed."
     )
 
@@ -165,11 +162,9 @@ def lost(view: View) -> str:
     )
 
 
-def misnamed(name: str, view: View) -> str:
-    if view.holder is None:
-        return "Nobody holds the fleet."
+def misnamed(name: str, other: Holder, remaining: int) -> str:
     typed = f"typed was {name!r}" if name else "no name was typed"
     return (
-        f"The lock is not cleared: {typed}. {view.holder.words}; {lapse(view.remaining)}. Where that run is known to "
-        f"be dead, type its name: -e holder={view.holder.name}. Nothing was changed."
+        f"The lock is not cleared: {typed}. {other.words}; {lapse(remaining)}. Where that run is known to "
+        f"be dead, type its name: -e holder={other.name}. Nothing was changed."
     )

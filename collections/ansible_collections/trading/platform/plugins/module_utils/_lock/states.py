@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .client import Locks
-from .records import Freeze, LockError, frozen, held, misnamed, moment
+from .records import Freeze, LockError, frozen, held, moment
 
 Done = tuple[bool, list[str]]
 
@@ -42,7 +42,7 @@ def looked(locks: Locks, asked: Asked) -> Done:
     """What a run that is no check would meet."""
     now = locks.view()
     if now.holder and now.holder.token not in (locks.me.token, asked.instead_of):
-        return False, [f"would be refused: {held(locks.me, now)}"]
+        return False, [f"would be refused: {held(locks.me, now.holder, now.remaining)}"]
     if now.freeze and now.freeze.active(locks.me.since) and not asked.override_freeze:
         return False, [f"would be refused: {frozen(locks.me, now.freeze)}"]
     return False, []
@@ -66,14 +66,10 @@ def status(locks: Locks, _asked: Asked) -> Done:
 
 
 def cleared(locks: Locks, asked: Asked) -> Done:
-    now = locks.view()
-    if now.holder and now.holder.name != asked.holder:
-        raise LockError(misnamed(asked.holder, now))
-    if now.holder is None:
+    was = locks.clear(asked.holder, asked.check)
+    if was is None:
         return False, ["held: by nobody; there is nothing to clear"]
-    if not asked.check:
-        locks.clear(asked.holder)
-    return True, [f"cleared: {now.holder.words}. Where that run lives after all, it stops at its next step"]
+    return True, [f"cleared: {was.words}. Where that run lives after all, it stops at its next step"]
 
 
 def begun(locks: Locks, asked: Asked) -> Done:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from . import stats, verdicts
 from .records import Record, ReleaseError, names
@@ -24,6 +24,14 @@ STALE = 10.0
 # A request that was routed a moment before the switch is counted a moment later.
 QUIET_POLLS = 3
 LOG_LINES = 20
+T = TypeVar("T")
+
+
+def carried(value: T | None, step: Step) -> T:
+    """What a step of this kind always has. Left out in silence, a switch would not happen and count as done."""
+    if value is None:
+        raise ReleaseError(f"step {step.kind} ({step.text}) came without what it needs: a defect of the module")
+    return value
 
 
 class Engine(Protocol):
@@ -114,19 +122,17 @@ class Runner:
             self.engine.tag(image, tag)
 
     def do_record(self, step: Step) -> None:
-        if step.record:
-            self.store.write_record(step.record)
+        self.store.write_record(carried(step.record, step))
 
     def do_note(self, step: Step) -> None:
-        if step.state:
-            self.store.write_state(step.state)
+        self.store.write_state(carried(step.state, step))
 
     def do_route(self, step: Step) -> None:
         """The file first: killed in between, haproxy still sends to the old set, which still stands; a haproxy that
         starts anew reads the file, whose set is ready."""
-        if step.routes:
-            self.store.write_routes(step.routes)
-            self.proxy.apply(step.routes)
+        routes = carried(step.routes, step)
+        self.store.write_routes(routes)
+        self.proxy.apply(routes)
 
     def do_up(self, step: Step) -> None:
         """Not before haproxy has seen the slots down: else it would be the container before that it calls ready."""
