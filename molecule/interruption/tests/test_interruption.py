@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import time
 
+import edge
 import pytest
+import releases
 from fleet import INVENTORY, docker, file_state, inside, interrupt, playbook, site, start
 
 # One whose packages are baked in, one that has to install everything.
@@ -70,6 +72,7 @@ def interrupted(task: str, after: float) -> None:
 @pytest.fixture(scope="module")
 def wanted() -> dict[str, set[str]]:
     """How the hosts were before they were emptied: converged without interruption."""
+    releases.any_release()
     return {name: settled(name) for name in EMPTY}
 
 
@@ -105,6 +108,13 @@ def test_the_run_after_them_ends_like_one_that_was_never_interrupted(wanted: dic
     assert all(again.changed[name] == 0 for name in EMPTY), again.output
     for name in EMPTY:
         assert settled(name) ^ wanted[name] == set()
+
+
+def test_a_host_without_a_release_takes_no_request_and_joins_by_a_deploy() -> None:
+    serving = releases.releases()["app2"].split("-")[0]
+    seen = [edge.ask(host, "/api/orders", "POST").status for host in edge.HOSTS for _ in range(10)]
+    assert set(seen) == {401}, "app1 has no release, and was asked"
+    releases.converge(serving)
 
 
 def test_a_host_that_is_down_stops_the_run_before_any_change() -> None:

@@ -66,8 +66,15 @@ class Haproxy:
             self._replace(self.users_file, users)
         if (now.live, now.share) != (routes.live, routes.share):
             self._replace(self.routes_file, wanted)
+        if routes.live:
+            self._open()
         if self.routes() != routes:
             raise ReleaseError(f"haproxy has not taken the routes {routes}; look at systemctl status app-proxy")
+
+    def _open(self) -> None:
+        """Before its first release a host's ports are closed, so that load balancers pass it by."""
+        for name in stats.closed(self.table()):
+            self.act(f"enable frontend {name}")
 
     def _replace(self, path: Path, entries: dict[str, str]) -> None:
         version = re.search(r"New version created: (\d+)", self.command(f"prepare map {path}"))

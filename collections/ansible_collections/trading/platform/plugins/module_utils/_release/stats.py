@@ -73,6 +73,11 @@ def number(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
 
 
+def closed(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The frontends that accept no connection."""
+    return [row["pxname"] for row in rows if row["svname"] == "FRONTEND" and row["status"] == "PAUSED"]
+
+
 def seen(rows: Iterable[Mapping[str, str]], addresses: Mapping[Slot, tuple[str, int]]) -> dict[Slot, Seen]:
     found = {}
     for row in rows:

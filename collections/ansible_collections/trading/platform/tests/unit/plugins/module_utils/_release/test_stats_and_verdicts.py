@@ -22,6 +22,7 @@ from ansible_collections.trading.platform.plugins.module_utils._release.world im
 
 STAT = """# pxname,svname,scur,stot,econ,status,hrsp_5xx,check_status,check_code,req_tot,rtime,last_chk,
 api,FRONTEND,1,9,,OPEN,0,,,9,,,
+web,FRONTEND,0,0,,PAUSED,0,,,0,,,
 api_blue,slot1,2,5,1,UP,1,L7OK,200,5,12,,
 api_blue,slot2,0,0,0,DOWN,0,L7STS,503,0,0,Service Unavailable,
 api_blue,BACKEND,2,5,1,UP,1,,,5,12,,
@@ -59,6 +60,10 @@ def test_slots_as_haproxy_sees_them() -> None:
 def test_only_up_is_up(status: str, up: bool, taken_out: bool) -> None:
     seen = Seen(status=status)
     assert (seen.up, seen.taken_out) == (up, taken_out)
+
+
+def test_closed_ports() -> None:
+    assert stats.closed(stats.read_stat(STAT)) == ["web"]
 
 
 def test_counters() -> None:
