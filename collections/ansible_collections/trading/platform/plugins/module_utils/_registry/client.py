@@ -97,7 +97,7 @@ class Registry:
             return error.code, error.headers, error.read()
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
-            raise RegistryError(f"the registry {self.address} does not answer: {reason}") from None
+            raise RegistryError(f"the registry {self.address} does not answer: {reason}.") from None
 
 
 def _text(path: Path) -> str:
