@@ -145,3 +145,8 @@ def file_state(name: str) -> set[str]:
     everything = f"find / \\( {prune} \\) -prune -o"
     entries = f"{everything} \\( -type f -o -type l -o -type d \\) -printf '%y%m %u:%g %p %l\\n'"
     return set(inside(name, f"{entries}; {everything} -type f -print0 | xargs -0 sha256sum").splitlines())
+
+
+def each_kind_of_host() -> dict[str, set[str]]:
+    """file_state of one host of each kind of image; of all eight it takes a minute more."""
+    return {name: file_state(name) for name in standing() if name in {"lb1", "lb2", "app2"}}

@@ -18,12 +18,13 @@ def schema() -> None:
 
 
 def rerun_moves_nothing() -> None:
-    timeline, primary, starts = data.timeline(), data.primary(), data.starts()
+    timeline, primary, starts, files = data.timeline(), data.primary(), data.starts(), fleet.each_kind_of_host()
     ran = fleet.site()
     assert ran.code == 0, ran.output
     assert set(ran.changed.values()) == {0}, ran.output
     assert (data.timeline(), data.primary()) == (timeline, primary)
     assert data.starts() == starts
+    assert fleet.each_kind_of_host() == files
 
 
 def test_a_planned_switchover_fails_no_transaction() -> None:
