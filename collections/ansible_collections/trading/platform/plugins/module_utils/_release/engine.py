@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from . import verdicts
@@ -17,6 +18,8 @@ from .world import Found
 NETWORK = "trading"
 SECRETS = "/run/secrets"
 NANO = 1_000_000_000
+# Weights. While it starts, a set yields to the one that serves.
+STARTING, SERVING = 256, 1024
 TIMEOUT = 60
 # Drivers that keep labels and a tag with each line. The `local` driver refuses both.
 LABELLED = ("json-file", "journald", "syslog", "fluentd", "gelf")
@@ -131,6 +134,7 @@ class Docker:
             ],
             "mem_limit": spec.memory,
             "nano_cpus": int(spec.cpus * NANO),
+            "cpu_shares": STARTING,
             "pids_limit": spec.pids,
             "restart_policy": {"Name": "no"},
             # The engine adds its own limits to what a container of its default driver does not say.
@@ -154,7 +158,8 @@ class Docker:
 
     def arm(self, name: str) -> None:
         policy = {"Name": "unless-stopped"}
-        self._call(f"update {name}", lambda: self._api.update_container(name, restart_policy=policy))
+        update = partial(self._api.update_container, name, restart_policy=policy, cpu_shares=SERVING)
+        self._call(f"update {name}", update)
 
     def stop(self, names: Sequence[str]) -> None:
         """All at once, each within its own stop timeout, which the container was made with."""
