@@ -14,14 +14,17 @@ from fleet import INVENTORY, docker, file_state, inside, interrupt, playbook, si
 EMPTY = ["app1", "lb2"]
 # Differs between two installations of the same host, and must.
 UNIQUE = (
+    "/etc/docker/key.json",
     "/etc/ssh/ssh_host_",
     "/etc/trading-platform/pki",
     "/etc/machine-id",
     "/var/lib/trading-platform",
     "/var/lib/trading-firewall",
 )
-# Written by packages as they please: backups, caches, what the first boot leaves.
+# Written by packages as they please, and by releases: backups, caches, what the first boot leaves.
 SHIFTING = (
+    "/etc/trading-platform/app/config",
+    "/var/lib/containerd",
     "/var/lib/dpkg",
     "/var/lib/apt",
     "/var/cache",
