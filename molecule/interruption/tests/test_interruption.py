@@ -93,9 +93,9 @@ def test_check_on_empty_hosts_changes_nothing(wanted: dict[str, set[str]]) -> No
 @pytest.mark.parametrize(
     ("task", "after"),
     [
-        ("Land every file", 0.8),
+        pytest.param("Land every file", 0.8, marks=pytest.mark.long),
         ("Packages", 2.0),
-        ("Services", 0.4),
+        pytest.param("Services", 0.4, marks=pytest.mark.long),
         ("guarded by the host", 1.0),
         ("Let the internal CA sign", 0.3),
     ],

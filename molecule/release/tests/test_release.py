@@ -129,7 +129,7 @@ def test_dockerd_restarts(seen: Window) -> None:
     [
         ("crash", ["exited with code 3", "this is the variant that crashes"]),
         pytest.param("never-ready", ["not ready within 8 s", "never gets ready"], marks=pytest.mark.long),
-        ("error503", ["503", "answers 503"]),
+        pytest.param("error503", ["503", "answers 503"], marks=pytest.mark.long),
         pytest.param("slow", ["not ready within 8 s", "starts slowly"], marks=pytest.mark.long),
     ],
 )
