@@ -185,13 +185,21 @@ def holders(inodes: set[str]) -> dict[str, list[str]]:
         if not process.name.isdigit():
             continue
         try:
-            links = {os.readlink(link) for link in (process / "fd").iterdir()}  # noqa: PTH115
+            links = [*(process / "fd").iterdir()]
             comm = (process / "comm").read_text(encoding="utf-8").strip()
         except OSError:
             continue  # it ended meanwhile, or is not ours to see
-        for link in links & wanted.keys():
+        for link in {target(link) for link in links} & wanted.keys():
             found[wanted[link]].append(f"{comm} (pid {process.name})")
     return found
+
+
+def target(link: Path) -> str:
+    """A server closes connections while it is looked at: that one is gone, and says nothing of the others."""
+    try:
+        return os.readlink(link)  # noqa: PTH115
+    except OSError:
+        return ""
 
 
 def taken(listens: list[dict[str, Any]]) -> list[str]:
