@@ -19,6 +19,8 @@ from probe import Traffic, Window, execute
 from releases import HOSTS, well
 
 PAIRS = 3
+# What the same load costs while nothing happens.
+REST = "at rest"
 BY_HAND = Path(__file__).with_name("by_hand.py")
 ROW = "{:<16} {:>8} {:>9} {:>7} {:>8} {:>8} {:>8} {:>8}"
 
@@ -40,6 +42,7 @@ def scale() -> None:
 
 # In this order: each begins where the one before has ended, the first on v1.
 OPERATIONS: dict[str, Callable[[], object]] = {
+    REST: lambda: time.sleep(15),
     "deploy": lambda: well("deploy", release="v2"),
     "rollback": lambda: well("rollback"),
     "blue_green": lambda: well("blue_green", release="v2"),
@@ -72,6 +75,7 @@ def under_load() -> dict[str, float]:
         "failed_requests": float(sum(window.failed for window in seen.values())),
         "requests": float(sum(window.requests for window in seen.values())),
         "p95_ms": max(window.p95_ms for window in seen.values()),
+        "rest_p95_ms": seen[REST].p95_ms,
         "longest_gap_s": max(window.longest_gap_s for window in seen.values()),
         "ws_reconnect_s": max(window.reconnect_s for window in seen.values()),
         "cohort_strays": float(len(seen["canary"].strays)),
