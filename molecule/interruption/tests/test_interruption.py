@@ -15,8 +15,10 @@ EMPTY = ["app1", "lb2"]
 # Differs between two installations of the same host, and must.
 UNIQUE = (
     "/etc/docker/key.json",
+    "/etc/letsencrypt",
     "/etc/ssh/ssh_host_",
     "/etc/trading-platform/pki",
+    "/etc/trading-platform/tls",
     "/etc/machine-id",
     "/var/lib/trading-platform",
     "/var/lib/trading-firewall",
