@@ -1,0 +1,182 @@
+# Copyright (c) 2026, trading.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stanza's state, from `pgbackrest info --output=json`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from . import wal
+from .wal import BackupError
+
+UNREADABLE = 99
+
+
+@dataclass(frozen=True)
+class Set:
+    label: str
+    type: str
+    prior: str | None
+    start: str
+    stop: str
+    start_lsn: str | None
+    stop_lsn: str | None
+    wal_start: str
+    wal_stop: str
+    size: int
+    repo_size: int | None
+    error: bool
+    timeline: int
+    database: int
+
+    @property
+    def usable_from(self) -> int:
+        """The first second after it: info cuts fractions off."""
+        return int(datetime.fromisoformat(self.stop).timestamp()) + 1
+
+    @property
+    def end(self) -> int:
+        """Where the database is consistent."""
+        return wal.read_lsn(self.stop_lsn) if self.stop_lsn else (wal.number(self.wal_stop) + 1) * wal.SEGMENT
+
+
+@dataclass(frozen=True)
+class Stanza:
+    name: str
+    code: int
+    message: str
+    running: bool
+    database: int
+    system_id: str
+    version: str
+    sets: tuple[Set, ...]
+    archive: tuple[dict[str, Any], ...]
+
+    @property
+    def archive_id(self) -> str:
+        return f"{self.version}-{self.database}"
+
+    @property
+    def good(self) -> list[Set]:
+        """Sets of the present cluster without damaged pages, the oldest first."""
+        return [one for one in self.sets if one.database == self.database and not one.error]
+
+    @property
+    def earliest(self) -> int | None:
+        return min((one.usable_from for one in self.good), default=None)
+
+    def find(self, label: str) -> Set:
+        for one in self.sets:
+            if one.label == label:
+                return one
+        known = ", ".join(each.label for each in self.sets) or "none"
+        raise BackupError(f"stanza {self.name} has no set {label}; it has {known}. Nothing was changed.")
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat()
+
+
+def read_info(raw: bytes, stanza: str) -> Stanza:
+    """The message of a repository that cannot be decrypted holds raw bytes: neither UTF-8 nor proper JSON."""
+    try:
+        found = json.loads(raw.decode(errors="replace"), strict=False)
+        one = next(entry for entry in found if entry["name"] == stanza)
+        return _read(one)
+    except (ValueError, KeyError, TypeError, StopIteration, AttributeError) as error:
+        raise BackupError(
+            f"pgbackrest info of stanza {stanza} cannot be read ({type(error).__name__}: {error}); look at "
+            f"`pgbackrest --stanza={stanza} info --output=json`. Nothing was changed."
+        ) from error
+
+
+def _read(one: dict[str, Any]) -> Stanza:
+    status = one["status"]
+    messages = [repo["status"]["message"] for repo in one.get("repo", ()) if repo["status"]["code"]]
+    database: dict[str, Any] = max(one["db"], key=lambda each: int(each["id"]), default={})
+    return Stanza(
+        name=one["name"],
+        code=int(status["code"]),
+        message=" ".join("; ".join(messages or [status["message"]]).split()),
+        running=bool(status.get("lock", {}).get("backup", {}).get("held")),
+        database=int(database.get("id", 0)),
+        system_id=str(database.get("system-id", "")),
+        version=str(database.get("version", "")),
+        sets=tuple(_read_set(entry) for entry in one["backup"]),
+        archive=tuple(
+            {"database": each["database"]["id"], "id": each["id"], "min": each["min"], "max": each["max"]}
+            for each in one["archive"]
+        ),
+    )
+
+
+def _read_set(entry: dict[str, Any]) -> Set:
+    lsn = entry.get("lsn") or {}
+    return Set(
+        label=entry["label"],
+        type=entry["type"],
+        prior=entry.get("prior"),
+        start=iso(entry["timestamp"]["start"]),
+        stop=iso(entry["timestamp"]["stop"]),
+        start_lsn=lsn.get("start"),
+        stop_lsn=lsn.get("stop"),
+        wal_start=entry["archive"]["start"],
+        wal_stop=entry["archive"]["stop"],
+        size=int(entry["info"]["size"]),
+        repo_size=entry["info"]["repository"].get("size"),
+        error=bool(entry.get("error")),
+        timeline=wal.timeline_of(entry["archive"]["start"]),
+        database=int(entry["database"]["id"]),
+    )
+
+
+def readable(stanza: Stanza) -> None:
+    if stanza.code == UNREADABLE:
+        raise BackupError(
+            f"the repository of stanza {stanza.name} cannot be read: {short(stanza.message, 150)}. A FormatError or "
+            "CryptoError means that repo1-cipher-pass in /etc/pgbackrest/conf.d is not the one it was written with. "
+            "Nothing was changed."
+        )
+
+
+def restorable(stanza: Stanza, system_id: str | None) -> None:
+    readable(stanza)
+    if stanza.code:
+        raise BackupError(
+            f"stanza {stanza.name} cannot be restored: {short(stanza.message)}. Look at repo1-path and the stanza's "
+            "name, or take a backup first. Nothing was changed."
+        )
+    if system_id and system_id != stanza.system_id:
+        raise BackupError(
+            f"stanza {stanza.name} holds the cluster with system id {stanza.system_id}, asked for was {system_id}: "
+            "these are backups of another cluster. Look at the stanza's name and the repository. Nothing was changed."
+        )
+    if not stanza.good:
+        flagged = ", ".join(one.label for one in stanza.sets if one.error)
+        reason = f"the sets {flagged} hold pages with wrong checksums" if flagged else "it has no set of this cluster"
+        raise BackupError(f"stanza {stanza.name} cannot be restored: {reason}. Nothing was changed.")
+
+
+def facts(stanza: Stanza) -> dict[str, Any]:
+    return {
+        "status": {"code": stanza.code, "message": stanza.message, "running": stanza.running},
+        "database": {"system_id": stanza.system_id, "version": stanza.version, "id": stanza.database},
+        "sets": [asdict(one) for one in stanza.sets],
+        "archive": list(stanza.archive),
+    }
+
+
+def added(before: Sequence[Set], after: Sequence[Set]) -> list[Set]:
+    known = {one.label for one in before}
+    return [one for one in after if one.label not in known]
+
+
+def short(text: str, length: int = 300) -> str:
+    text = " ".join(re.sub(r"[^ -~]+", " ", text).split())
+    return text if len(text) <= length else text[:length] + "..."
