@@ -165,8 +165,8 @@ seconds:
 plan:
   description:
     - stanza, system_id, target as asked for, restore (type and target as pgBackRest gets them), set, set_stop,
-      timeline, wal_from, wal_to, wal_segments, bytes, repo_bytes, seconds (an estimate or null), disk (path, needed, free),
-      data_directory, delta, proved and lines.
+      timeline, wal_from, wal_to, wal_segments, bytes, repo_bytes, seconds (an estimate or null), disk (path, needed,
+      free), data_directory, delta, proved and lines.
   type: dict
   returned: action=plan
 bytes:

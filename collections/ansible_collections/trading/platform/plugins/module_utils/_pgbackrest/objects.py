@@ -53,13 +53,11 @@ def read_manifest(raw: bytes, label: str, root: str) -> dict[str, list[Slice]]:
     """Objects of the repository and what lies in each; `root` is backup/STANZA."""
     try:
         sections = _sections(raw.decode())
-        backup = sections["backup"]
-        references = str(json.loads(backup.get("backup-reference", '""'))).split(",")
         suffix = SUFFIXES[str(json.loads(sections["backup:option"]["option-compress-type"]))]
         found: dict[str, list[Slice]] = {}
         for name, text in sections["target:file"].items():
             entry = json.loads(text)
-            if place := _place(name, entry, label, references, suffix):
+            if place := _place(name, entry, label, suffix):
                 path, one = place
                 found.setdefault(f"{root}/{path}", []).append(one)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -70,16 +68,12 @@ def read_manifest(raw: bytes, label: str, root: str) -> dict[str, list[Slice]]:
     return found
 
 
-def _place(
-    name: str, entry: Mapping[str, Any], label: str, references: list[str], suffix: str
-) -> tuple[str, Slice] | None:
+def _place(name: str, entry: Mapping[str, Any], label: str, suffix: str) -> tuple[str, Slice] | None:
     length = int(entry.get("repo-size", entry.get("size", 0)))
     bundle = entry.get("bni")
     if length == 0:
         return None
     reference = entry.get("reference", label)
-    if isinstance(reference, int):
-        reference = references[reference]
     one = Slice(name, int(entry.get("bno", 0)), length, str(entry.get("rck") or entry["checksum"]))
     if bundle is not None:
         return f"{reference}/bundle/{bundle}", one

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.trading.platform.plugins.module_utils._pgbackrest import work
+from ansible_collections.trading.platform.plugins.module_utils._pgbackrest import planning, work
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.client import Entry, Slice, failed
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.journal import (
     KEPT,
@@ -53,7 +53,7 @@ backup-reference="F,F_I"
 option-compress-type="gz"
 
 [target:file]
-pg_data/PG_VERSION={"bni":1,"bno":100,"checksum":"58","rck":"c5","reference":0,"repo-size":32,"size":3}
+pg_data/PG_VERSION={"bni":1,"bno":100,"checksum":"58","rck":"c5","reference":"F","repo-size":32,"size":3}
 pg_data/base/5/1={"bi":1,"bim":24,"checksum":"93","rck":"dd","repo-size":208,"size":8192000}
 pg_data/empty={"size":0,"timestamp":1}
 """
@@ -206,8 +206,8 @@ def test_unfinished(tmp_path: Path) -> None:
 def test_enough(needed: int, free: int, says: str | None) -> None:
     found = json.loads(json.dumps({"path": "/x", "needed": needed, "free": free}))
     if says is None:
-        work.planning.enough(found)
+        planning.enough(found)
         return
     with pytest.raises(BackupError) as error:
-        work.planning.enough(found)
+        planning.enough(found)
     assert says in str(error.value)
