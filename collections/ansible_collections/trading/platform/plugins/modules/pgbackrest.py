@@ -13,7 +13,7 @@ author: trading.platform contributors (@trading)
 description:
   - Runs on a database host as postgres, with C(/etc/pgbackrest) in place. No secret stands on a command line.
   - A restore needs a plan. The plan chooses the set and the timeline so that the target lies on them, and refuses a
-    target that the archived WAL does not hold. pgBackRest itself restores the latest state for one, without a word.
+    target that the archived WAL does not hold. pgBackRest itself takes the latest set for a time that no set reaches.
 options:
   action:
     description:
