@@ -96,6 +96,7 @@ attributes:
     description: Refuses what would be refused. V(info), V(plan) and V(verify) never change anything.
   diff_mode:
     support: none
+    description: There is nothing to compare.
 notes:
   - pgBackRest's lock holds on one host. That two hosts do not back up one stanza at once is the caller's to see to.
   - WAL compressed by zst or lz4 needs the program of that name on the host.

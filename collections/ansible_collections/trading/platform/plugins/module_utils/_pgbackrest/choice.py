@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from . import wal
 from .stanza import Set, iso
 from .wal import BackupError, Commit, Span
 
-Bounds = tuple[Commit | None, Commit | None]
+Bounds: TypeAlias = "tuple[Commit | None, Commit | None]"
 BoundsOf = Callable[[int], Bounds]
 ZONE = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
 SECONDS = re.compile(r":\d\d:\d\d")

@@ -110,24 +110,11 @@ class Pgbackrest:
         archive-get would do the same, but only where a data directory of this cluster is, and it may be lost.
         """
         digest = hashlib.sha1(usedforsecurity=False)
-        with into.open("wb") as target:
-            for chunk in self._unpacked(path):
+        with self._started(f"repo-get {path}") as stored, into.open("wb") as target:
+            for chunk in _unpacked(stored, path):
                 target.write(chunk)
                 digest.update(chunk)
         return digest.hexdigest()
-
-    def _unpacked(self, path: str) -> Iterator[bytes]:
-        suffix = Path(path).suffix
-        with self._started(f"repo-get {path}") as stored:
-            if suffix in PROGRAMS:
-                yield from _through(PROGRAMS[suffix], stored, path)
-                return
-            inflate: Any = {".gz": lambda: zlib.decompressobj(31), ".bz2": BZ2Decompressor}.get(suffix, lambda: None)()
-            try:
-                while chunk := stored.read(CHUNK):
-                    yield inflate.decompress(chunk) if inflate else chunk
-            except (OSError, EOFError, zlib.error) as error:
-                raise BackupError(f"{path} cannot be decompressed: {error}. Nothing was changed.") from error
 
     def damaged(self, path: str, slices: Sequence[Slice]) -> list[str]:
         """Files in this object whose bytes are not those that pgBackRest wrote."""
@@ -145,6 +132,19 @@ class Pgbackrest:
         """pgbackrest verify ends with 0 whatever it finds; it prints only where something is wrong."""
         arguments = ["--output=text", *([f"--set={label}"] if label else [])]
         return bool(self.run("verify", *arguments).strip())
+
+
+def _unpacked(stored: IO[bytes], path: str) -> Iterator[bytes]:
+    suffix = Path(path).suffix
+    if suffix in PROGRAMS:
+        yield from _through(PROGRAMS[suffix], stored, path)
+        return
+    inflate: Any = {".gz": lambda: zlib.decompressobj(31), ".bz2": BZ2Decompressor}.get(suffix, lambda: None)()
+    try:
+        while chunk := stored.read(CHUNK):
+            yield inflate.decompress(chunk) if inflate else chunk
+    except (OSError, EOFError, zlib.error) as error:
+        raise BackupError(f"{path} cannot be decompressed: {error}. Nothing was changed.") from error
 
 
 def failed(command: str, code: int, errors: str, changed: str) -> BackupError:
