@@ -15,12 +15,10 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,11 +26,8 @@ COLLECTION = ROOT / "collections/ansible_collections/trading/platform"
 PYTHON_SOURCES = [str(COLLECTION.relative_to(ROOT)), "tests", "molecule", "bench"]
 # Too slow for CI: bin/test --long runs them too.
 LONG_SCENARIOS = {"lock", "newcomer", "operations", "release_killed"}
-# Stories that make and converge hosts of their own; the first goes on beside the others.
+# Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}
-BESIDE = {"debian13"}
-# Set by Ctrl-C: the running steps got it too, the others must not start.
-INTERRUPTED = threading.Event()
 SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed|skipped|errors?)\b.*)$", re.MULTILINE)
 
 
@@ -122,16 +117,13 @@ def say(text: str) -> None:
 
 
 def run(step: Step, *, live: bool) -> Outcome:
-    """Live prints as it goes; the others print when they end, and leave the processors to those that measure time."""
-    if INTERRUPTED.is_set():
-        return Outcome()
     if shutil.which(step.command[0]) is None and "/" not in step.command[0]:
         say(f"FAILED {step.name}: {step.command[0]} is not on PATH, and bin/setup should have brought it\n")
         return Outcome(failed=1)
     began = time.monotonic()
     lines: list[str] = []
     with subprocess.Popen(
-        step.command if live else ["nice", "-n", "10", *step.command],
+        step.command,
         cwd=step.cwd,
         env={**os.environ, **step.env},
         stdin=subprocess.DEVNULL,
@@ -153,16 +145,13 @@ def run(step: Step, *, live: bool) -> Outcome:
     return outcome
 
 
-def in_turn(steps: Sequence[Step], *, live: bool) -> Outcome:
-    return sum((run(step, live=live) for step in steps), Outcome())
-
-
-def at_once(lanes: Sequence[Callable[[], Outcome]]) -> Outcome:
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+def run_all(steps: list[Step], *, workers: int, live: bool) -> Outcome:
+    with ThreadPoolExecutor(workers) as pool:
         try:
-            return sum(pool.map(lambda lane: lane(), lanes), Outcome())
+            return sum(pool.map(lambda step: run(step, live=live), steps), Outcome())
         except KeyboardInterrupt:
-            INTERRUPTED.set()
+            # The running steps got the same Ctrl-C; the others must not start.
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
@@ -180,16 +169,16 @@ def prove(asked: argparse.Namespace) -> Outcome:
     if asked.scenario:
         # Molecule notes that it made a fleet, and is not told when bin/down or a reboot takes it away.
         forget = [] if fleet_stands() else [molecule("destroy")]
-        return in_turn([*forget, *(molecule("test", name) for name in asked.scenario)], live=True)
+        return run_all([*forget, *(molecule("test", name) for name in asked.scenario)], workers=1, live=True)
+    total = run_all(fast_steps(), workers=os.cpu_count() or 1, live=False)
     if asked.fast:
-        return at_once([partial(run, step, live=False) for step in fast_steps()])
+        return total
     default, *stories = scenarios(long=asked.long)
     # Default has converged the fleet that most stories stand on, and each leaves it healthy: site.yml is not run again.
-    steps = {name: molecule("test" if name in OWN_FLEET else "verify", name) for name in stories}
-    in_front = [steps[name] for name in stories if name not in BESIDE]
-    fleet = [molecule("destroy"), molecule("test", default), *in_front, molecule("destroy")]
-    beside = [*fast_steps(), *(steps[name] for name in sorted(BESIDE))]
-    total = at_once([partial(in_turn, fleet, live=True), partial(in_turn, beside, live=False)])
+    steps = [molecule("test" if name in OWN_FLEET else "verify", name) for name in stories]
+    total += run_all(
+        [molecule("destroy"), molecule("test", default), *steps, molecule("destroy")], workers=1, live=True
+    )
     if not asked.long:
         say(f"left to bin/test --long: {', '.join(sorted(LONG_SCENARIOS))}, and the tests skipped above\n")
     return total
