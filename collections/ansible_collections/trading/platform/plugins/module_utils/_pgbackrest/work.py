@@ -60,6 +60,7 @@ def backup(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer
         return {"changed": True, "lines": [f"would take a {params['type']} backup"]}
     began = time.monotonic()
     _exclusive(client, "backup", f"--type={params['type']}")
+    seconds = round(time.monotonic() - began, 1)
     new = added(before.sets, client.info().sets)
     if len(new) != 1:
         raise BackupError(
@@ -67,10 +68,10 @@ def backup(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer
             "`pgbackrest info`, retention may have removed it at once."
         )
     one = new[0]
-    lines = [f"{one.label} in {time.monotonic() - began:.1f} s"]
+    lines = [f"{one.label} in {seconds} s"]
     if one.type != params["type"]:
         lines.append(f"it is a {one.type} backup: there was none that a {params['type']} one could build on")
-    return {"changed": True, "set": asdict(one), "seconds": round(time.monotonic() - began, 1), "lines": lines}
+    return {"changed": True, "set": asdict(one), "seconds": seconds, "lines": lines}
 
 
 def _exclusive(client: Pgbackrest, command: str, *arguments: str) -> None:
