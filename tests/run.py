@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +29,12 @@ LONG_SCENARIOS = {"lock", "newcomer", "operations", "release_killed"}
 # Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}
 SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed|skipped|errors?)\b.*)$", re.MULTILINE)
+# Molecule frames and colours what it runs.
+COLOUR = r"\x1b\[[0-9;]*m"
+FRAME = re.compile(rf"^\s*(?:{COLOUR})*│(?:{COLOUR})* ?|{COLOUR}", re.MULTILINE)
+# The lines that name what failed, and those that say why.
+NAMED, WHY = re.compile(r"^(?:FAILED|ERROR) \S+::"), re.compile(r"^(?:E  |fatal: |failed: |\[ERROR\])")
+TOLD_AT_MOST = 16
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Step:
     command: Sequence[str]
     cwd: Path = ROOT
     env: dict[str, str] = field(default_factory=dict)
-    # Its last line is a summary of many tests.
+    # It ends in a summary of many tests.
     many: bool = False
 
 
@@ -46,9 +52,11 @@ class Outcome:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    # A block of lines for each step that failed.
+    told: tuple[str, ...] = ()
 
     def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+        return Outcome(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     def __str__(self) -> str:
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -92,7 +100,10 @@ def scenarios(*, long: bool) -> list[str]:
 
 def molecule(action: str, scenario: str = "default") -> Step:
     keep = ["--destroy=never"] if action == "test" and scenario not in OWN_FLEET else []
-    return Step(f"molecule {action} {scenario}", ["molecule", action, "-s", scenario, *keep])
+    command = ["molecule", action, "-s", scenario, *keep]
+    return Step(
+        f"molecule {action} {scenario}", command, env={"PYTEST_ADDOPTS": "--durations=5"}, many=action != "destroy"
+    )
 
 
 def fleet_stands() -> bool:
@@ -102,13 +113,20 @@ def fleet_stands() -> bool:
 
 def counted(output: str, code: int, *, many: bool) -> Outcome:
     """What a step says of its tests. Exit code and summary must agree: where they do not, it failed."""
-    summaries = SUMMARY.findall(output) if many else []
+    summaries = SUMMARY.findall(FRAME.sub("", output)) if many else []
     if not summaries:
         # A step that should have counted and did not say so broke before its first test.
         return Outcome(failed=1) if code or many else Outcome(passed=1)
     numbers = {word.rstrip("s"): int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", summaries[-1])}
     failed = numbers.get("failed", 0) + numbers.get("error", 0)
     return Outcome(numbers.get("passed", 0), failed or int(code != 0), numbers.get("skipped", 0))
+
+
+def reasons(output: str) -> list[str]:
+    """What failed and why, out of a step's output: its last lines where nothing in it says so."""
+    lines = FRAME.sub("", output).splitlines()
+    telling = [line for wanted in (NAMED, WHY) for line in lines if wanted.match(line)]
+    return [line[:300] for line in (telling or lines)][: TOLD_AT_MOST if telling else None][-TOLD_AT_MOST:]
 
 
 def say(text: str) -> None:
@@ -118,8 +136,8 @@ def say(text: str) -> None:
 
 def run(step: Step, *, live: bool) -> Outcome:
     if shutil.which(step.command[0]) is None and "/" not in step.command[0]:
-        say(f"FAILED {step.name}: {step.command[0]} is not on PATH, and bin/setup should have brought it\n")
-        return Outcome(failed=1)
+        missing = f"FAILED {step.name}: {step.command[0]} is not on PATH, and bin/setup should have brought it\n"
+        return Outcome(failed=1, told=(missing,))
     began = time.monotonic()
     lines: list[str] = []
     with subprocess.Popen(
@@ -140,9 +158,12 @@ def run(step: Step, *, live: bool) -> Outcome:
     outcome = counted(output, process.returncode, many=step.many)
     skips = "".join(line for line in lines if line.startswith("skipped: "))
     details = "" if live else output if outcome.failed else skips
-    word = "FAILED" if outcome.failed else "ok"
-    say(f"{word:<6} {step.name:<28} {time.monotonic() - began:5.0f} s   {outcome}\n{details}")
-    return outcome
+    word = "failed" if outcome.failed else "ok"
+    said = f"{step.name:<28} {time.monotonic() - began:5.0f} s   {outcome}\n"
+    say(f"{word:<6} {said}{details}")
+    # Told again at the end, in short: an hour of output lies in between.
+    told = "".join(f"  {line}\n" for line in reasons(output))
+    return replace(outcome, told=(f"FAILED {said}{told}",)) if outcome.failed else outcome
 
 
 def run_all(steps: list[Step], *, workers: int, live: bool) -> Outcome:
@@ -195,7 +216,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("bin/test: interrupted; a test fleet that stands is removed by: molecule destroy\n")
         return 130
-    say(f"{total}\n")
+    say(f"{''.join(total.told)}{total}\n")
     return 1 if total.failed else 0
 
 
