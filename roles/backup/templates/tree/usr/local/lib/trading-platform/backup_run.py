@@ -2,7 +2,7 @@
 """The database's backups, from whichever host is fit for it. Managed by Ansible (role backup); standard library only.
 
 run SCHEDULE    takes the backup, where it is this host's turn; for the timers
-prepare         makes the repository's stanza, and has a first backup begin; for the role
+prepare         makes the repository's stanza where it is missing; for the role
 """
 
 from __future__ import annotations
@@ -160,11 +160,11 @@ def alone() -> Iterator[None]:
 # ----- what is done
 
 
-def taken(told: Settings, kind: str) -> Mapping[str, Any]:
+def taken(told: Settings, kind: str, here: bool) -> Mapping[str, Any]:
     """The set that this host has just made; nothing where it is another host's turn."""
-    members = cluster(told)
+    members = None if here else cluster(told)
     who, replica = turn(members) if members is not None else ("", False)
-    if members is None and is_primary(told):
+    if here or (members is None and is_primary(told)):
         who = told.name
     if who != told.name:
         sys.stdout.write(f"It is {who or 'the primary'}'s turn.\n")
@@ -196,14 +196,14 @@ def written(path: Path, text: str) -> None:
         new.replace(path)
 
 
-def run(told: Settings, schedule: str) -> None:
+def run(told: Settings, schedule: str, here: bool) -> None:
     if schedule not in told.types:
         raise Trouble(f"No schedule is called {schedule}; there are {', '.join(told.types)}.")
     began = time.time()
     result: dict[str, Any] = {"schedule": schedule, "host": told.name, "start": began, "ok": False}
     try:
         with alone():
-            made = taken(told, told.types[schedule])
+            made = taken(told, told.types[schedule], here)
         if not made:
             return
         result |= {
@@ -249,12 +249,13 @@ def main() -> int:
     running = verbs.add_parser("run")
     running.add_argument("schedule")
     running.add_argument("--jitter", type=int, default=0, help="begin up to so many seconds later, where cron calls")
+    running.add_argument("--here", action="store_true", help="on this host, whoever's turn it is")
     verbs.add_parser("prepare")
     asked = parser.parse_args()
     try:
         if asked.verb == "run":
             time.sleep(random.uniform(0, asked.jitter))  # noqa: S311
-            run(settings(), asked.schedule)
+            run(settings(), asked.schedule, asked.here)
         else:
             prepare(settings())
     except Trouble as trouble:
