@@ -3,6 +3,7 @@
 
 run SCHEDULE    takes the backup, where it is this host's turn; for the timers
 prepare         makes the repository's stanza where it is missing; for the role
+flush           waits until the archive has all that was written until now; before a restore
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS = Path("/etc/trading-platform/backup/settings.json")
-RESULTS = Path("/var/lib/trading-platform/backup")
+RESULTS = Path("/var/lib/trading-platform/backup/results")
 LOCK = Path("/run/trading-backup/lock")
 # What pgBackRest's info says of a stanza: without one, and without a backup.
 NO_STANZA, NO_BACKUP = {1, 3}, 2
@@ -33,6 +34,8 @@ NO_STANZA, NO_BACKUP = {1, 3}, 2
 LAG = 64 << 20
 # Seconds that a run waits for another one on this host.
 PATIENCE = 3600
+# Seconds that the archive has for the last log.
+FLUSH = 60
 
 
 class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
@@ -121,10 +124,14 @@ def cluster(told: Settings) -> list[Mapping[str, Any]] | None:
         return None
 
 
+def asked_postgres(told: Settings, query: str) -> str:
+    """Empty where it does not run."""
+    ask = ["psql", "-XAtqc", query, "-p", str(told.postgres_port), "postgres"]
+    return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def is_primary(told: Settings) -> bool:
-    ask = ["psql", "-XAtqc", "select not pg_is_in_recovery()", "-p", str(told.postgres_port), "postgres"]
-    ran = subprocess.run(ask, capture_output=True, text=True, check=False)
-    return ran.stdout.strip() == "t"
+    return asked_postgres(told, "select not pg_is_in_recovery()") == "t"
 
 
 def pgbackrest(told: Settings, command: str, *options: str) -> str:
@@ -243,6 +250,18 @@ def prepare(told: Settings) -> None:
         raise Trouble(f"The repository's state is {code}: see pgbackrest --stanza={told.stanza} info.")
 
 
+def flush(told: Settings) -> None:
+    if not is_primary(told):
+        raise Trouble("This host is not the primary: what was written last may not be in the archive.")
+    last = asked_postgres(told, "select pg_walfile_name(pg_switch_wal())")
+    deadline = time.monotonic() + FLUSH
+    while asked_postgres(told, "select last_archived_wal from pg_stat_archiver") < last:
+        if time.monotonic() > deadline:
+            raise Trouble(f"The archive has not got {last} within {FLUSH} s: see journalctl -u patroni.")
+        time.sleep(0.5)
+    sys.stdout.write(f"The archive has all up to {last}.\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -251,13 +270,16 @@ def main() -> int:
     running.add_argument("--jitter", type=int, default=0, help="begin up to so many seconds later, where cron calls")
     running.add_argument("--here", action="store_true", help="on this host, whoever's turn it is")
     verbs.add_parser("prepare")
+    verbs.add_parser("flush")
     asked = parser.parse_args()
     try:
         if asked.verb == "run":
             time.sleep(random.uniform(0, asked.jitter))  # noqa: S311
             run(settings(), asked.schedule, asked.here)
-        else:
+        elif asked.verb == "prepare":
             prepare(settings())
+        else:
+            flush(settings())
     except Trouble as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1

@@ -1,0 +1,93 @@
+#!/usr/bin/python3 -I
+"""Lets a restored data directory recover to its target, out of everybody's reach. Managed by Ansible (role backup).
+
+PostgreSQL runs on a socket of its own until it has promoted itself, and is stopped: Patroni gets a complete directory.
+Prints what was measured, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+POLL = 0.2
+# Seconds after which a server that does not run has given up.
+GRACE = 2
+LAST_WORDS = 15
+FACTS = "select json_build_object('timeline', (pg_control_checkpoint()).timeline_id, 'lsn', pg_current_wal_lsn())"
+
+
+class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
+    """What a person has to read, with what to do next."""
+
+
+class Server:
+    def __init__(self, binaries: Path, data: Path, place: Path) -> None:
+        self.binaries, self.data, self.place = binaries, data, place
+        self.log = place / "log"
+
+    def control(self, *words: str) -> int:
+        command = [str(self.binaries / "pg_ctl"), "-D", str(self.data), *words]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode
+
+    def start(self) -> None:
+        # Nobody comes in: no network, and a socket that only postgres finds.
+        options = f"-c listen_addresses= -c unix_socket_directories={self.place} -c logging_collector=off -c ssl=off"
+        self.control("-l", str(self.log), "-W", "-o", options, "start")
+
+    def runs(self) -> bool:
+        return self.control("status") == 0
+
+    def ask(self, query: str) -> str | None:
+        """None while it does not answer."""
+        command = ["psql", "-XAtqc", query, "-h", str(self.place), "postgres"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        return ran.stdout.strip() if ran.returncode == 0 else None
+
+    def said(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LAST_WORDS:]) if self.log.exists() else ""
+
+
+def recovered(server: Server, timeout: float) -> dict[str, object]:
+    began = time.monotonic()
+    server.start()
+    while server.ask("select pg_is_in_recovery()") != "f":
+        if time.monotonic() - began > timeout:
+            raise Trouble(f"Recovery has not ended within {timeout:.0f} s. It said last:\n{server.said()}")
+        if time.monotonic() - began > GRACE and not server.runs():
+            raise Trouble(f"PostgreSQL stopped before it reached the target. It said last:\n{server.said()}")
+        time.sleep(POLL)
+    seconds = time.monotonic() - began
+    facts = json.loads(server.ask(FACTS) or "{}")
+    # What comes after the target belongs to a new timeline, which the archive has to know before anybody writes.
+    server.ask("checkpoint")
+    server.ask("select pg_switch_wal()")
+    return {"seconds": round(seconds, 1), **facts}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binaries", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--timeout", type=float, default=86400)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="recover-") as place:
+        server = Server(asked.binaries, asked.data, Path(place))
+        try:
+            facts = recovered(server, asked.timeout)
+        except Trouble as trouble:
+            sys.stderr.write(f"{trouble}\n")
+            return 1
+        finally:
+            server.control("-m", "fast", "-w", "-t", "600", "stop")
+    sys.stdout.write(json.dumps(facts) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
