@@ -275,6 +275,13 @@ class Ledger(Probe):
             command += [f"--{name.replace('_', '-')}", str(value)]
         super().__init__(host, command, {"LEDGER_PASSWORD": secret(self.password)})
 
+    def report(self) -> Result:
+        """The journal of a run that has ended, against what is there now."""
+        command = ("python3", PROGRAM, "report", "--journal", self.journal)
+        return Result(
+            json.loads(execute(self.host, *command, timeout=180, LEDGER_PASSWORD=self.environment["LEDGER_PASSWORD"]))
+        )
+
 
 class Redis(Ledger):
     """Numbered writes to the Redis master through dbproxy."""

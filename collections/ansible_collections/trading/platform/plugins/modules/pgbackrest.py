@@ -201,7 +201,7 @@ lines:
   description: What was found or done, for a person.
   type: list
   elements: str
-  returned: success, but for action=info
+  returned: success
 """
 
 from typing import Any

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -170,6 +170,17 @@ def facts(stanza: Stanza) -> dict[str, Any]:
         "sets": [asdict(one) for one in stanza.sets],
         "archive": list(stanza.archive),
     }
+
+
+def told(stanza: Stanza, span: Mapping[str, str | None]) -> list[str]:
+    """For a person: each set, and from when until when one can go back."""
+    lines = [
+        f"{one.label}: {one.type}, {one.size / 2**20:.0f} MiB, ended {one.stop}{', with damaged pages' if one.error else ''}"
+        for one in stanza.sets
+    ]
+    if not stanza.sets:
+        return [f"no backup: {stanza.message}"]
+    return [*lines, f"any moment from {span['earliest']} to {span['latest'] or 'the end of the logs'} can be restored"]
 
 
 def added(before: Sequence[Set], after: Sequence[Set]) -> list[Set]:

@@ -18,7 +18,7 @@ from .archive import Archive
 from .client import LOCKED, Pgbackrest
 from .journal import Journal
 from .objects import Listing, absent, read_manifest
-from .stanza import Set, Stanza, added, facts, iso, readable, restorable
+from .stanza import Set, Stanza, added, facts, iso, readable, restorable, told
 from .wal import BackupError
 
 Answer = dict[str, Any]
@@ -44,7 +44,7 @@ def info(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
             latest = commit.time.isoformat() if commit else None
     earliest = stanza.earliest
     span = {"earliest": iso(earliest) if earliest else None, "latest": latest}
-    return {"changed": False, **facts(stanza), "recoverable": span}
+    return {"changed": False, **facts(stanza), "recoverable": span, "lines": told(stanza, span)}
 
 
 def _archive(client: Pgbackrest, stanza: Stanza, params: Mapping[str, Any], work: str) -> Archive:
@@ -124,7 +124,7 @@ def restore(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answe
         return {"changed": True, "lines": [f"would restore {wanted['set']} into {data}"]}
     if moving and aside:
         data.rename(aside)
-    data.mkdir(mode=0o700, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     began = time.monotonic()
     where = f"The old data is in {aside}." if aside and aside.exists() else f"{data} is not complete."
     delta = ["--delta"] if params["delta"] or resumed else []

@@ -19,7 +19,12 @@ POLL = 0.2
 # Seconds after which a server that does not run has given up.
 GRACE = 2
 LAST_WORDS = 15
-FACTS = "select json_build_object('timeline', (pg_control_checkpoint()).timeline_id, 'lsn', pg_current_wal_lsn())"
+OF_TARGET = ("action", "inclusive", "lsn", "name", "time", "timeline", "xid")
+FACTS = """select json_build_object(
+    'timeline', (pg_control_checkpoint()).timeline_id, 'lsn', pg_current_wal_lsn(),
+    'last_commit', to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MSOF'))"""
+# pgBackRest wrote them for this recovery; the next server, perhaps a replica, has no use for them.
+SETTINGS = ("restore_command", *(f"recovery_target{one}" for one in ("", *(f"_{it}" for it in OF_TARGET))))
 
 
 class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
@@ -37,7 +42,10 @@ class Server:
 
     def start(self) -> None:
         # Nobody comes in: no network, and a socket that only postgres finds.
-        options = f"-c listen_addresses= -c unix_socket_directories={self.place} -c logging_collector=off -c ssl=off"
+        options = (
+            f"-c listen_addresses= -c unix_socket_directories={self.place} -c logging_collector=off -c ssl=off "
+            "-c synchronous_standby_names="
+        )
         self.control("-l", str(self.log), "-W", "-o", options, "start")
 
     def runs(self) -> bool:
@@ -63,11 +71,17 @@ def recovered(server: Server, timeout: float) -> dict[str, object]:
             raise Trouble(f"PostgreSQL stopped before it reached the target. It said last:\n{server.said()}")
         time.sleep(POLL)
     seconds = time.monotonic() - began
-    facts = json.loads(server.ask(FACTS) or "{}")
+    for name in SETTINGS:
+        server.ask(f"alter system reset {name}")
     # What comes after the target belongs to a new timeline, which the archive has to know before anybody writes.
     server.ask("checkpoint")
+    facts = json.loads(server.ask(FACTS) or "{}")
     server.ask("select pg_switch_wal()")
-    return {"seconds": round(seconds, 1), **facts}
+    lines = [
+        f"recovered in {seconds:.1f} s to {facts.get('lsn')}, on timeline {facts.get('timeline')}",
+        f"the last transaction is of {facts.get('last_commit') or 'the backup itself'}: what was committed later is not there",
+    ]
+    return {"seconds": round(seconds, 1), **facts, "lines": lines}
 
 
 def main() -> int:

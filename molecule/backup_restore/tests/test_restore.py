@@ -1,0 +1,103 @@
+"""Restores to a moment give exactly the rows acknowledged before it, the second and third time as the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import backups
+import data
+import pytest
+from backups import STANZA, assert_holds, moment, refused, restore, wrote
+from fleet import inside, playbook
+from probe import Ledger, prepare
+
+
+@dataclass(frozen=True)
+class History:
+    """Runs of the ledger with moments in between, on one timeline."""
+
+    timeline: int
+    runs: list[Ledger]
+    time: str
+    lsn: str
+    name: str
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    prepare()
+    backups.wait_first()
+    timeline, name = data.timeline(), "before_the_accident"
+    runs = [wrote()]
+    time = moment()
+    runs.append(wrote())
+    lsn = data.sql(data.primary(), "select pg_current_wal_lsn()")
+    runs.append(wrote())
+    data.sql(data.primary(), f"select pg_create_restore_point('{name}')")
+    runs.append(wrote())
+    backups.archived()
+    return History(timeline, runs, time, lsn, name)
+
+
+@pytest.fixture(autouse=True)
+def leaves_it_healthy() -> Iterator[None]:
+    yield
+    data.wait_healthy(120)
+
+
+def standing() -> tuple[str, int, str]:
+    """Equal before and after: nothing was stopped, nothing restored."""
+    main = data.primary()
+    return main, data.timeline(), data.postmaster(main)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-e", "latest=true"], "type the cluster's name"),
+        (["-e", f"confirm={STANZA}"], "Say where to"),
+        (["-e", "latest=true", "-e", f"confirm={STANZA}", "--limit", "db1"], "no --limit"),
+        (["-e", "to_time='2020-01-01 00:00:00+00:00'", "-e", f"confirm={STANZA}"], "before the first backup"),
+        (["-e", "to_time='2099-01-01 00:00:00+00:00'", "-e", f"confirm={STANZA}"], "Nothing was changed"),
+        (["-e", "to_name=never", "-e", f"confirm={STANZA}"], "never"),
+    ],
+)
+def test_an_impossible_restore_stops_nothing(history: History, arguments: list[str], says: str) -> None:
+    before = standing()
+    refused("restore_pitr", *arguments, says=says)
+    assert standing() == before
+
+
+def test_a_check_says_how_and_changes_nothing(history: History) -> None:
+    before = standing()
+    ran = restore("-e", f"to_time='{history.time}'", "--check")
+    assert ran.code == 0, ran.output
+    assert "are stopped" in ran.output, ran.output
+    assert standing() == before
+
+
+def test_to_a_time(history: History) -> None:
+    ran = restore("-e", f"to_time='{history.time}'")
+    assert ran.code == 0, ran.output
+    data.wait_healthy(120)
+    assert_holds(history.runs[:1], history.runs[1:])
+    assert data.timeline() > history.timeline
+    # The old data stays aside until somebody removes it, and then it is gone from the disk.
+    for name in data.DATABASES:
+        assert "PG_VERSION" in inside(name, "ls /var/lib/postgresql/*/trading.before-*")
+        inside(name, "rm -r /var/lib/postgresql/*/trading.before-*")
+    # Backups go on, on the new timeline.
+    assert playbook("playbooks/backup.yml", "-e", "do=now", "-e", "schedule=incremental").code == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("target", "kept"), [("lsn", 2), ("name", 3)])
+def test_forward_again_on_the_timeline_that_was_left(history: History, target: str, kept: int) -> None:
+    """pgBackRest and PostgreSQL by themselves stay on the timeline of the first restore, and miss the target."""
+    ran = restore("-e", f"to_{target}={getattr(history, target)}", "-e", f"timeline={history.timeline}")
+    assert ran.code == 0, ran.output
+    data.wait_healthy(120)
+    assert_holds(history.runs[:kept], history.runs[kept:])
+    for name in data.DATABASES:
+        inside(name, "rm -r /var/lib/postgresql/*/trading.before-*")

@@ -1,0 +1,72 @@
+"""What the stories of backups see of them, and the commands by which an operator works with them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import data
+from fleet import Ran, inside, playbook
+from probe import Ledger
+
+STANZA = "trading"
+PLACE = "/var/lib/trading-platform/backup"
+# The repository as plain files, on the fleet's S3.
+BUCKET = "/srv/s3/trading-backup"
+RUN = "/usr/local/lib/trading-platform/backup_run.py"
+SETTLE = 2.0
+
+
+def pgbackrest(host: str, *words: str) -> str:
+    return inside(host, f"runuser -u postgres -- pgbackrest --stanza={STANZA} {' '.join(words)}")
+
+
+def sets() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(pgbackrest(data.DATABASES[0], "--output=json", "info"))[0]["backup"]
+    return found
+
+
+def wait_first() -> None:
+    """site.yml begins the first backup and does not wait for it."""
+    data.wait_until("the first backup is there", lambda: bool(sets()), 180)
+
+
+def restore(*arguments: str, timeout: int = 600) -> Ran:
+    return playbook("playbooks/restore_pitr.yml", "-e", f"confirm={STANZA}", *arguments, timeout=timeout)
+
+
+def refused(name: str, *arguments: str, says: str) -> None:
+    ran = playbook(f"playbooks/{name}.yml", *arguments)
+    assert ran.code != 0, ran.output
+    assert says in " ".join(ran.output.split()), ran.output
+
+
+def wrote(seconds: float = 5) -> Ledger:
+    """A run of the ledger that has ended well: its journal is what must be there, or must not."""
+    with Ledger("app1", seconds=seconds) as run:
+        run.result().assert_sound()
+    return run
+
+
+def moment() -> str:
+    """Now, by the database's own clock, with nothing written for a while before and after."""
+    time.sleep(SETTLE)
+    at = data.sql(data.primary(), "select now()")
+    time.sleep(SETTLE)
+    return at
+
+
+def archived() -> None:
+    """All that was written until now is in the repository."""
+    inside(data.primary(), f"runuser -u postgres -- {RUN} flush")
+
+
+def assert_holds(present: list[Ledger], absent: list[Ledger]) -> None:
+    """Exactly the rows of these runs: all that was acknowledged in some, nothing of the others."""
+    for run in present:
+        run.report().assert_sound()
+    for run in absent:
+        told = run.report()
+        assert told.lost == told.acknowledged, told.figures
+        assert told.unknown_present == 0, told.figures
