@@ -15,7 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
+# Isolated (-I), Python does not look beside the program.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from backup_run import Trouble
+
 POLL = 0.2
+# Only the socket's name; the cluster's own port may be another.
+PORT = "5432"
 # Seconds after which a server that does not run has given up.
 GRACE = 2
 LAST_WORDS = 15
@@ -27,13 +33,9 @@ FACTS = """select json_build_object(
 SETTINGS = ("restore_command", *(f"recovery_target{one}" for one in ("", *(f"_{it}" for it in OF_TARGET))))
 
 
-class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
-    """What a person has to read, with what to do next."""
-
-
 class Server:
-    def __init__(self, binaries: Path, data: Path, place: Path) -> None:
-        self.binaries, self.data, self.place = binaries, data, place
+    def __init__(self, binaries: Path, data: Path, place: Path, more: str = "") -> None:
+        self.binaries, self.data, self.place, self.more = binaries, data, place, more
         self.log = place / "log"
 
     def control(self, *words: str) -> int:
@@ -44,7 +46,7 @@ class Server:
         # Nobody comes in: no network, and a socket that only postgres finds.
         options = (
             f"-c listen_addresses= -c unix_socket_directories={self.place} -c logging_collector=off -c ssl=off "
-            "-c synchronous_standby_names="
+            f"-c synchronous_standby_names= -c port={PORT} {self.more}"
         )
         self.control("-l", str(self.log), "-W", "-o", options, "start")
 
@@ -53,7 +55,7 @@ class Server:
 
     def ask(self, query: str) -> str | None:
         """None while it does not answer."""
-        command = ["psql", "-XAtqc", query, "-h", str(self.place), "postgres"]
+        command = ["psql", "-XAtqc", query, "-h", str(self.place), "-p", PORT, "postgres"]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         return ran.stdout.strip() if ran.returncode == 0 else None
 
@@ -79,7 +81,8 @@ def recovered(server: Server, timeout: float) -> dict[str, object]:
     server.ask("select pg_switch_wal()")
     lines = [
         f"recovered in {seconds:.1f} s to {facts.get('lsn')}, on timeline {facts.get('timeline')}",
-        f"the last transaction is of {facts.get('last_commit') or 'the backup itself'}: what was committed later is not there",
+        f"the last transaction is of {facts.get('last_commit') or 'the backup itself'}:"
+        " what was committed later is not there",
     ]
     return {"seconds": round(seconds, 1), **facts, "lines": lines}
 

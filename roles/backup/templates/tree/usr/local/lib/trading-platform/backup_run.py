@@ -54,6 +54,10 @@ class Settings:
     postgres_port: int
     keep_incremental: int
     types: Mapping[str, str]
+    data: str
+    binaries: str
+    scratch: str
+    drill: Mapping[str, Any]
 
 
 # ----- pure
@@ -114,9 +118,9 @@ def settings() -> Settings:
 
 def cluster(told: Settings) -> list[Mapping[str, Any]] | None:
     """Patroni's members, or None where Patroni cannot say: without etcd backups go on."""
-    context = ssl.create_default_context(cafile=f"{told.pki}/ca.pem")
-    context.load_cert_chain(f"{told.pki}/fullchain.pem", f"{told.pki}/key.pem")
     try:
+        context = ssl.create_default_context(cafile=f"{told.pki}/ca.pem")
+        context.load_cert_chain(f"{told.pki}/fullchain.pem", f"{told.pki}/key.pem")
         with urllib.request.urlopen(f"{told.api}/cluster", timeout=10, context=context) as answer:  # noqa: S310
             members: list[Mapping[str, Any]] = json.load(answer)["members"]
             return members
@@ -167,14 +171,21 @@ def alone() -> Iterator[None]:
 # ----- what is done
 
 
-def taken(told: Settings, kind: str, here: bool) -> Mapping[str, Any]:
-    """The set that this host has just made; nothing where it is another host's turn."""
+def on_turn(told: Settings, here: bool) -> tuple[bool, bool]:
+    """Whether it is this host's turn, and whether that is a replica. Says whose turn it is instead."""
     members = None if here else cluster(told)
     who, replica = turn(members) if members is not None else ("", False)
     if here or (members is None and is_primary(told)):
         who = told.name
     if who != told.name:
         sys.stdout.write(f"It is {who or 'the primary'}'s turn.\n")
+    return who == told.name, replica
+
+
+def taken(told: Settings, kind: str, here: bool) -> Mapping[str, Any]:
+    """The set that this host has just made; nothing where it is another host's turn."""
+    ours, replica = on_turn(told, here)
+    if not ours:
         return {}
     pgbackrest(told, "backup", f"--type={kind}", "--backup-standby" if replica else "--no-backup-standby")
     sets = info(told)["backup"]
