@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backup_recover import PORT, Server, recovered
-from backup_run import Settings, Trouble, pgbackrest
+from backup_run import Settings, Trouble
 
 LOCK = Path("/run/trading-backup/scratch.lock")
 # Beside the set itself: logs that are fetched for recovery, temporary files, a little growth.
@@ -74,12 +75,20 @@ def lacking(size: int, free: int, where: str) -> None:
 
 
 def run(*words: str | Path) -> str:
-    told = [str(word) for word in words]
-    ran = subprocess.run(told, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if ran.returncode:
-        said = "\n".join((ran.stdout + ran.stderr).strip().splitlines()[-8:])
-        raise Trouble(f"{Path(told[0]).name} ended with {ran.returncode}:\n{said}")
-    return ran.stdout
+    """Ends with this program, and so do its children: pgBackRest's workers would outlive it."""
+    told, pipe = [str(word) for word in words], subprocess.PIPE
+    with subprocess.Popen(
+        told, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, process_group=0
+    ) as process:
+        try:
+            out, errors = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+    if process.returncode:
+        said = "\n".join((out + errors).strip().splitlines()[-8:])
+        raise Trouble(f"{Path(told[0]).name} ended with {process.returncode}:\n{said}")
+    return out
 
 
 class Session:
@@ -127,7 +136,7 @@ class Place:
         # With a spool and locks of its own: production's archiving goes on beside it.
         os.environ.update({f"PGBACKREST_{one}_PATH": str(self.path / one.lower()) for one in ("SPOOL", "LOCK")})
         where = [f"--pg1-path={self.data}", f"--tablespace-map-all={self.path}/tablespaces", "--archive-mode=off"]
-        pgbackrest(self.told, "restore", *where, *target.options)
+        run("pgbackrest", f"--stanza={self.told.stanza}", *where, *target.options, "restore")
 
     def recover(self, more: str = "") -> None:
         hba = self.path / "hba"

@@ -329,15 +329,15 @@ def bring_back(told: Settings, asked: argparse.Namespace, target: Target) -> Non
 
 
 def moved(place: Place, asked: argparse.Namespace) -> list[str]:
-    """Into a schema of its own, still in the scratch: indexes and sequences come along, and meet none of their names."""
+    """Into a schema of its own, still in the scratch: indexes and sequences come along, and no name is taken."""
     table = literal(asked.table)
     with place.session(asked.database) as there:
         if not there.ask(f"select to_regclass({table})"):
             raise Trouble(f"At that moment there was no table {asked.table} in {asked.database}. Nothing was changed.")
         if there.ask(ALONE.format(table=table)) != "t":
             raise Trouble(
-                f"{asked.table} is not one plain table (a view, partitioned, or inherited): bring the whole database back,"
-                " without a table. Nothing was changed."
+                f"{asked.table} is not one plain table (a view, partitioned, or inherited): bring the whole database"
+                " back, without a table. Nothing was changed."
             )
         ties = json.loads(there.ask(TIES.format(table=table)))
         there.ask(f"create schema {asked.into}")
