@@ -98,6 +98,22 @@ def newest(sets: Sequence[Mapping[str, Any]], lsn: str) -> Mapping[str, Any]:
     return fit[-1]
 
 
+def sized(sets: Sequence[Mapping[str, Any]], target: Target) -> int:
+    """Of the set, which must have been complete at the moment: PostgreSQL would take the set's own end for it."""
+    one = next((each for each in sets if each["label"] == target.set), None)
+    if one is None:
+        labels = ", ".join(each["label"] for each in sets)
+        raise Trouble(f"There is no set {target.set}; there are: {labels or 'none'}. Nothing was changed.")
+    early = (target.type == "lsn" and number(target.value) < number(one["lsn"]["stop"])) or (
+        target.type == "time" and datetime.fromisoformat(target.value).timestamp() < one["timestamp"]["stop"]
+    )
+    if early:
+        raise Trouble(
+            f"{target.value} lies before the end of set {target.set}: say an earlier set. Nothing was changed."
+        )
+    return int(one["info"]["size"])
+
+
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
@@ -311,10 +327,7 @@ def refuse(told: Settings, asked: argparse.Namespace) -> None:
 
 
 def bring_back(told: Settings, asked: argparse.Namespace, target: Target) -> None:
-    sizes = {one["label"]: one["info"]["size"] for one in info(told)["backup"]}
-    if target.set not in sizes:
-        raise Trouble(f"There is no set {target.set}; there are {', '.join(sizes) or 'none'}. Nothing was changed.")
-    with scratch(told, sizes[target.set]) as place:
+    with scratch(told, sized(info(told)["backup"], target)) as place:
         place.restore(target)
         place.recover()
         with place.session("postgres") as there:
