@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-PROGRAM = "/usr/local/lib/trading-platform/backup_run.py"
+PROGRAMS = "/usr/local/lib/trading-platform"
+# Its own unit and program: it takes no backup.
+DRILL = "drill"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SHORT = {
     "hourly": "*-*-* *:00",
@@ -21,10 +23,10 @@ DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 LAST = {"minute": 59, "hour": 23, "day": 31, "month": 12}
 TIMER = """# Managed by Ansible (role backup)
 [Unit]
-Description=Backup of the database, {name}
+Description=Backups of the database, {name}
 
 [Timer]
-Unit=backup@{name}.service
+Unit={unit}
 OnCalendar={calendar}
 RandomizedDelaySec={jitter}
 # Made up for where the host was down.
@@ -43,6 +45,10 @@ def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: 
     for one in schedules:
         if not NAME.fullmatch(one["name"]):
             raise ValueError(f"{one['name']!r} is no schedule's name: small letters, digits and -, 31 at most")
+        if (one["name"] == DRILL) != (one["type"] == DRILL):
+            raise ValueError(
+                f"{one['name']!r} is of type {one['type']}: the name {DRILL} is the drill's, and it has no other"
+            )
     lines = {one["name"]: cron_time(one["calendar"]) for one in schedules}
     if scheduler == "cron":
         return {
@@ -52,14 +58,18 @@ def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: 
         }
     return {
         f"etc/systemd/system/backup-{one['name']}.timer": TIMER.format(
-            name=one["name"], calendar=SHORT.get(one["calendar"], one["calendar"]), jitter=jitter
+            name=one["name"],
+            unit="backup-drill.service" if one["type"] == DRILL else f"backup@{one['name']}.service",
+            calendar=SHORT.get(one["calendar"], one["calendar"]),
+            jitter=jitter,
         )
         for one in schedules
     }
 
 
 def cron_line(name: str, when: str, jitter: int) -> str:
-    return f"{when} postgres systemd-cat -t backup {PROGRAM} run {name} --jitter {jitter}\n"
+    what = "backup_scratch.py drill" if name == DRILL else f"backup_run.py run {name}"
+    return f"{when} postgres systemd-cat -t backup {PROGRAMS}/{what} --jitter {jitter}\n"
 
 
 def cron_time(calendar: str) -> str:

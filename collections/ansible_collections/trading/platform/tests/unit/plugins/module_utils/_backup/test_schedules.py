@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trading.platform.plugins.module_utils._backup.schedules import cron_time, timer_files
 
+DRILL = {"name": "drill", "type": "drill", "calendar": "weekly"}
 FULL = {"name": "full", "type": "full", "calendar": "*-*-* 01:30"}
 
 
@@ -68,6 +69,26 @@ def test_cron() -> None:
     lines = files["etc/cron.d/trading-backup"].splitlines()[-2:]
     program = "postgres systemd-cat -t backup /usr/local/lib/trading-platform/backup_run.py run"
     assert lines == [f"30 1 * * * {program} full --jitter 60", f"0 * * * * {program} incr --jitter 60"]
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "expected"),
+    [
+        ("systemd", "Unit=backup-drill.service\nOnCalendar=Mon *-*-* 00:00\n"),
+        (
+            "cron",
+            "0 0 * * 1 postgres systemd-cat -t backup /usr/local/lib/trading-platform/backup_scratch.py drill --jitter 5\n",
+        ),
+    ],
+)
+def test_the_drill_has_a_program_of_its_own(scheduler: str, expected: str) -> None:
+    assert expected in "".join(timer_files([DRILL], scheduler, 5).values())
+
+
+@pytest.mark.parametrize("one", [{**DRILL, "type": "full"}, {**DRILL, "name": "full"}])
+def test_only_the_drill_is_called_drill(one: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="the name drill is the drill's"):
+        timer_files([one], "systemd", 0)
 
 
 def test_a_name_becomes_a_unit() -> None:
