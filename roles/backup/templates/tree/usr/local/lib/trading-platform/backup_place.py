@@ -178,6 +178,7 @@ def only_one() -> Iterator[None]:
 def scratch(told: Settings, size: int) -> Iterator[Place]:
     """Where it fits. What one that was killed has left goes first."""
     root = Path(told.scratch)
+    root.mkdir(mode=0o700, exist_ok=True)
     for left in root.glob("run-*"):
         Place(told, left).remove()
     lacking(size, shutil.disk_usage(root).free, told.scratch)

@@ -15,7 +15,7 @@ PAGE = Template("""<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 1rem auto; padding: 0 1rem; color: #1b1b1b }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem } .wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100% } .n { text-align: right; font-variant-numeric: tabular-nums }
-td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ccc; overflow-wrap: anywhere }
+td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ccc; overflow-wrap: break-word }
 .bad { color: #a00; font-weight: bold }
 .verdict { padding: .6rem 1rem; border-left: .4rem solid #1a7f37; background: #eef8f0 }
 .verdict.bad { border-color: #a00; background: #fdeeee }
@@ -64,7 +64,7 @@ def problems(report: Mapping[str, Any]) -> list[str]:
     """Sentences; none where the drill has shown what it should."""
     said = [f"It did not come to its end: {report['message']}"] if report.get("message") else []
     said += [
-        f"{one['table']} has {there(one['source'])} rows at the source and {there(one['restored'])} restored."
+        f"{one['table']}: {there(one['source'])} at the source, {there(one['restored'])} restored."
         for one in report.get("rows", [])
         if one["source"] != one["restored"]
     ]
@@ -78,7 +78,11 @@ def problems(report: Mapping[str, Any]) -> list[str]:
 
 
 def there(count: int | None) -> str:
-    return "no table and no" if count is None else str(count)
+    return "no such table" if count is None else f"{count} rows"
+
+
+def clock(moment: str) -> str:
+    return moment.replace("T", " ").replace("+00:00", " UTC")
 
 
 def verdict(report: Mapping[str, Any]) -> list[str]:
@@ -109,15 +113,15 @@ def page(report: Mapping[str, Any]) -> str:
     facts = {
         "Cluster": report["stanza"],
         "Rehearsed on": f"{report['host']}, compared with the {report.get('source', 'database')} there",
-        "Restored from": f"set {report.get('set', '-')}, complete since {report.get('set_stop', '-')}",
-        "Restored up to": f"{report.get('lsn', '-')}, as it was at {report.get('moment', '-')}",
+        "Restored from": f"set {report.get('set', '-')}, complete since {clock(report.get('set_stop', '-'))}",
+        "Restored up to": f"{report.get('lsn', '-')}, as it was at {clock(report.get('moment', '-'))}",
         "Size": f"{report.get('bytes', '-')} bytes",
         "Time to recover": f"{report.get('rto_seconds', '-')} s of {report['rto_max']} s allowed",
         "Data at risk": f"{report.get('rpo_seconds', '-')} s of {report['rpo_max']} s allowed",
     }
     return PAGE.substitute(
         stanza=escape(report["stanza"]),
-        when=escape(report["when"]),
+        when=escape(clock(report["when"])),
         bad="" if report["ok"] else " bad",
         verdict="".join(f"<p>{escape(line)}</p>" for line in report["verdict"]),
         facts="".join(line([name, value]) for name, value in facts.items()),

@@ -77,7 +77,7 @@ def test_cron() -> None:
         ("systemd", "Unit=backup-drill.service\nOnCalendar=Mon *-*-* 00:00\n"),
         (
             "cron",
-            "0 0 * * 1 postgres systemd-cat -t backup /usr/local/lib/trading-platform/backup_scratch.py drill --jitter 5\n",
+            "-t backup /usr/local/lib/trading-platform/backup_scratch.py drill --jitter 5\n",
         ),
     ],
 )
