@@ -30,6 +30,8 @@ from backup_run import Settings, Trouble, info, is_primary, moment, on_turn, set
 
 REPORTS = Path("/var/lib/trading-platform/backup/drills")
 SEGMENT = 16 << 20
+# With which a log begins, before its first record.
+HEADER = 40
 # Seconds in which the source has to stand still for an instant, and for which the archive may be behind.
 STILL, BEHIND = 60, 180
 # A replica ends a reading that stands in the way of its recovery.
@@ -168,20 +170,20 @@ def counted(told: Settings, sessions: Mapping[str, Session]) -> tuple[dict[str, 
     return rows, {one["name"]: sessions[one["database"]].ask(one["query"]) for one in checks}
 
 
-def timeline(told: Settings, place: int) -> int:
+def timeline(told: Settings, log: str = "?" * 16) -> int:
     """By the logs on this host: the present one has the highest number."""
-    there = [path.name[:8] for path in (Path(told.data) / "pg_wal").glob(f"????????{segment(place)}")]
+    there = [path.name[:8] for path in (Path(told.data) / "pg_wal").glob(f"????????{log}")]
     if not there:
-        raise Trouble(f"The archive is far behind: this host no longer has the log of {position(place)} itself.")
+        raise Trouble(f"The archive is far behind: this host itself no longer has the log {log}.")
     return int(max(there), 16)
 
 
 def unarchived(told: Settings, end: int, lsn: str) -> list[float]:
     """When what lies between the archive's end and the position was committed."""
-    if end >= number(lsn):
+    if end + HEADER >= number(lsn):
         return []
     os.environ["TZ"] = "UTC"
-    words = ["-t", str(timeline(told, end)), "-s", position(end), "-e", lsn, "-r", "Transaction"]
+    words = ["-t", str(timeline(told, segment(end))), "-s", position(end), "-e", lsn, "-r", "Transaction"]
     said = run(Path(told.binaries) / "pg_waldump", "-p", Path(told.data) / "pg_wal", *words)
     return [datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp() for when in COMMIT.findall(said)]
 
@@ -253,7 +255,7 @@ def rehearse(told: Settings, report: dict[str, Any]) -> None:
 def restore(told: Settings, place: Place, source: Source, report: dict[str, Any]) -> None:
     one = newest(info(told)["backup"], source.lsn)
     report |= {"set": one["label"], "set_stop": moment(one["timestamp"]["stop"]), "bytes": one["info"]["size"]}
-    target = Target(one["label"], timeline(told, number(source.lsn) - 1), "lsn", source.lsn, exclusive=True)
+    target = Target(one["label"], timeline(told), "lsn", source.lsn, exclusive=True)
     with step(report, "restore"):
         place.restore(target)
     # An idle cluster's last log is not archived before something is written: then the archive's end shows the same.
