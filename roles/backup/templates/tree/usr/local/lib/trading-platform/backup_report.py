@@ -62,13 +62,16 @@ def checked(
 
 def problems(report: Mapping[str, Any]) -> list[str]:
     """Sentences; none where the drill has shown what it should."""
-    said = [f"It did not come to its end: {report['message']}"] if report.get("message") else []
+    if report.get("message"):
+        said = [f"It did not come to its end: {report['message']}"]
+    else:
+        said = [] if report["rows"] else ["There was no table to compare."]
     said += [
         f"{one['table']}: {there(one['source'])} at the source, {there(one['restored'])} restored."
-        for one in report.get("rows", [])
+        for one in report["rows"]
         if one["source"] != one["restored"]
     ]
-    said += [f"The check '{one['name']}' failed." for one in report.get("checks", []) if not one["ok"]]
+    said += [f"The check '{one['name']}' failed." for one in report["checks"] if not one["ok"]]
     for figure, what in (("rto", "Recovering took"), ("rpo", "The oldest commit not archived was of")):
         if report.get(f"{figure}_seconds", 0) > report[f"{figure}_max"]:
             said.append(
@@ -125,16 +128,16 @@ def page(report: Mapping[str, Any]) -> str:
         bad="" if report["ok"] else " bad",
         verdict="".join(f"<p>{escape(line)}</p>" for line in report["verdict"]),
         facts="".join(line([name, value]) for name, value in facts.items()),
-        steps="".join(line([one["name"], one["seconds"]], numbers=1) for one in report.get("steps", [])),
+        steps="".join(line([one["name"], one["seconds"]], numbers=1) for one in report.get("steps", ())),
         checks="".join(
             line(
                 [one["name"], "as it should be" if one["ok"] else "FAILED", one["source"], one["restored"]],
                 bad=not one["ok"],
             )
-            for one in report.get("checks", [])
+            for one in report["checks"]
         ),
         rows="".join(
-            line(list(one.values()), numbers=2, bad=one["source"] != one["restored"]) for one in report.get("rows", [])
+            line(list(one.values()), numbers=2, bad=one["source"] != one["restored"]) for one in report["rows"]
         ),
     )
 
