@@ -44,6 +44,7 @@ COUNTS = """select coalesce(json_object_agg(format('%I.%I', nspname, relname), (
     from pg_class join pg_namespace on pg_namespace.oid = relnamespace
     where relkind in ('r', 'm') and relpersistence = 'p' and relispopulated
     and nspname !~ '^pg_' and nspname <> 'information_schema'"""
+SCHEMA = "select oid from pg_namespace where nspname = {name}"
 # Of a table that stands alone, neither partitioned nor inherited.
 ALONE = """select relkind = 'r' and not exists (select from pg_inherits where pg_class.oid in (inhrelid, inhparent))
     from pg_class where oid = {table}::regclass"""
@@ -324,7 +325,7 @@ def refuse(told: Settings, asked: argparse.Namespace) -> None:
         raise Trouble(f"There is no database {asked.database} to bring a table back into. Nothing was changed.")
     if asked.table:
         with Session(asked.database, port) as live:
-            if live.ask(f"select oid from pg_namespace where nspname = {literal(asked.into)}"):  # noqa: S608
+            if live.ask(SCHEMA.format(name=literal(asked.into))):
                 raise Trouble(f"There is a schema {asked.into} already: say another name. Nothing was changed.")
 
 
@@ -335,19 +336,20 @@ def bring_back(told: Settings, asked: argparse.Namespace, target: Target) -> Non
         with place.session("postgres") as there:
             if asked.database not in json.loads(there.ask(DATABASES)):
                 raise Trouble(f"At that moment there was no database {asked.database}. Nothing was changed.")
-            if not asked.table:
-                there.ask(
-                    f"select format('alter database %I rename to {asked.into}', {literal(asked.database)}) \\gexec"
-                )
+            if not asked.table and asked.into != asked.database:
+                # One of that time may have had the name.
+                there.ask(f"drop database if exists {asked.into}")
+                rename = f"'alter database %I rename to {asked.into}', {literal(asked.database)}"
+                there.ask(f"select format({rename}) \\gexec")
         lines = [*(moved(place, asked) if asked.table else []), *put(told, place, asked)]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
 def moved(place: Place, asked: argparse.Namespace) -> list[str]:
     """Into a schema of its own, still in the scratch: indexes and sequences come along, and no name is taken."""
-    table = literal(asked.table)
     with place.session(asked.database) as there:
-        if not there.ask(f"select to_regclass({table})"):
+        table = there.ask(f"select to_regclass({literal(asked.table)})::oid")
+        if not table:
             raise Trouble(f"At that moment there was no table {asked.table} in {asked.database}. Nothing was changed.")
         if there.ask(ALONE.format(table=table)) != "t":
             raise Trouble(
@@ -355,6 +357,8 @@ def moved(place: Place, asked: argparse.Namespace) -> list[str]:
                 " back, without a table. Nothing was changed."
             )
         ties = json.loads(there.ask(TIES.format(table=table)))
+        if there.ask(SCHEMA.format(name=literal(asked.into))):
+            there.ask(f"alter schema {asked.into} rename to of_that_time")
         there.ask(f"create schema {asked.into}")
         there.ask(STATISTICS.format(table=table, into=asked.into))
         for _, statement in ties:
