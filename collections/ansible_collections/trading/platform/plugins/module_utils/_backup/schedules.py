@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-PROGRAM = "/usr/local/lib/trading-platform/backup_run.py"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SHORT = {
     "hourly": "*-*-* *:00",
@@ -19,12 +19,12 @@ SHORT = {
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # The last value of each field, for a step that begins somewhere.
 LAST = {"minute": 59, "hour": 23, "day": 31, "month": 12}
-TIMER = """# Managed by Ansible (role backup)
+TIMER = """# Managed by Ansible
 [Unit]
-Description=Backup of the database, {name}
+Description={what}, {name}
 
 [Timer]
-Unit=backup@{name}.service
+Unit={unit}@{name}.service
 OnCalendar={calendar}
 RandomizedDelaySec={jitter}
 # Made up for where the host was down.
@@ -33,12 +33,22 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
-CRON = """# Managed by Ansible (role backup)
+CRON = """# Managed by Ansible
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 {lines}"""
 
 
-def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: int) -> dict[str, str]:
+@dataclass(frozen=True)
+class Job:
+    """What is run: its template unit is UNIT@NAME.service, its line of cron COMMAND NAME."""
+
+    unit: str
+    what: str
+    user: str
+    command: str
+
+
+def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: int, job: Job) -> dict[str, str]:
     """Content by path. What cron cannot say is refused with either, so that a change of mind works."""
     for one in schedules:
         if not NAME.fullmatch(one["name"]):
@@ -46,20 +56,24 @@ def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: 
     lines = {one["name"]: cron_time(one["calendar"]) for one in schedules}
     if scheduler == "cron":
         return {
-            "etc/cron.d/trading-backup": CRON.format(
-                lines="".join(cron_line(name, lines[name], jitter) for name in lines)
+            f"etc/cron.d/trading-{job.unit}": CRON.format(
+                lines="".join(cron_line(name, lines[name], jitter, job) for name in lines)
             )
         }
     return {
-        f"etc/systemd/system/backup-{one['name']}.timer": TIMER.format(
-            name=one["name"], calendar=SHORT.get(one["calendar"], one["calendar"]), jitter=jitter
+        f"etc/systemd/system/{job.unit}-{one['name']}.timer": TIMER.format(
+            what=job.what,
+            unit=job.unit,
+            name=one["name"],
+            calendar=SHORT.get(one["calendar"], one["calendar"]),
+            jitter=jitter,
         )
         for one in schedules
     }
 
 
-def cron_line(name: str, when: str, jitter: int) -> str:
-    return f"{when} postgres systemd-cat -t backup {PROGRAM} run {name} --jitter {jitter}\n"
+def cron_line(name: str, when: str, jitter: int, job: Job) -> str:
+    return f"{when} {job.user} systemd-cat -t {job.unit} {job.command} {name} --jitter {jitter}\n"
 
 
 def cron_time(calendar: str) -> str:

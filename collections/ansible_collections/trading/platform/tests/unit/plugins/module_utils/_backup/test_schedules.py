@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trading.platform.plugins.module_utils._backup.schedules import cron_time, timer_files
+from ansible_collections.trading.platform.plugins.module_utils._backup.schedules import Job, cron_time, timer_files
 
+JOB = Job("backup", "Backup of the database", "postgres", "/usr/local/lib/trading-platform/backup_run.py run")
 FULL = {"name": "full", "type": "full", "calendar": "*-*-* 01:30"}
 
 
@@ -55,7 +56,7 @@ def test_what_only_one_of_them_can_say_is_refused(calendar: str, why: str) -> No
 
 
 def test_timers() -> None:
-    files = timer_files([FULL], "systemd", 120)
+    files = timer_files([FULL], "systemd", 120, JOB)
     assert list(files) == ["etc/systemd/system/backup-full.timer"]
     text = files["etc/systemd/system/backup-full.timer"]
     assert "OnCalendar=*-*-* 01:30\n" in text
@@ -64,7 +65,7 @@ def test_timers() -> None:
 
 
 def test_cron() -> None:
-    files = timer_files([FULL, {"name": "incr", "type": "incr", "calendar": "hourly"}], "cron", 60)
+    files = timer_files([FULL, {"name": "incr", "type": "incr", "calendar": "hourly"}], "cron", 60, JOB)
     lines = files["etc/cron.d/trading-backup"].splitlines()[-2:]
     program = "postgres systemd-cat -t backup /usr/local/lib/trading-platform/backup_run.py run"
     assert lines == [f"30 1 * * * {program} full --jitter 60", f"0 * * * * {program} incr --jitter 60"]
@@ -72,4 +73,4 @@ def test_cron() -> None:
 
 def test_a_name_becomes_a_unit() -> None:
     with pytest.raises(ValueError, match="no schedule's name"):
-        timer_files([{**FULL, "name": "../x"}], "systemd", 0)
+        timer_files([{**FULL, "name": "../x"}], "systemd", 0, JOB)
