@@ -31,8 +31,8 @@ RESULTS = Path("/var/lib/trading-platform/files-backup")
 LOCK = Path("/run/trading-files-backup.lock")
 # Seconds that one waits for another here, that S3 has for its first answer, and that a set's own command has.
 PATIENCE, FIRST_ANSWER, COMMAND = 3600, 120, 900
-# restic, to its programmers.
-STACK = ("\t", "github.com/", "golang.org/", "runtime.")
+# What restic says to its programmers, and of each new try.
+NOISE = re.compile(r"\t|github\.com/|golang\.org/|runtime\.|.* returned error, retrying")
 # What to do, by what restic says.
 ADVICE = {
     "wrong password": "The passphrase is not this repository's: correct restic_repository.passphrase.",
@@ -148,8 +148,8 @@ def metrics(results: Sequence[Mapping[str, Any]]) -> str:
 # ----- what is there
 
 
-def called(words: Sequence[str], environment: Mapping[str, str], patience: float | None = None) -> str:
-    """Secrets come by the environment, never among the words. What a program warns of is passed on."""
+def called(words: Sequence[str], environment: Mapping[str, str], patience: float | None = None) -> tuple[str, str]:
+    """What a program says, and what it warns of. Secrets come by the environment, never among the words."""
     path = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     try:
         ran = subprocess.run(
@@ -157,20 +157,21 @@ def called(words: Sequence[str], environment: Mapping[str, str], patience: float
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise Trouble(f"{words[0]}: {problem}") from None
+    told = [line for line in ran.stderr.splitlines() if not NOISE.match(line)]
     if ran.returncode:
-        told = (ran.stderr.strip() or ran.stdout.strip()).splitlines()
-        said = "\n".join([line for line in told if not line.startswith(STACK)][:8])
+        said = "\n".join(told[:8] or ran.stdout.splitlines()[-8:])
         raise Trouble(f"{Path(words[0]).name} ended with {ran.returncode}: {said}")
-    sys.stdout.write(ran.stderr)
-    return ran.stdout
+    return ran.stdout, "".join(f"{line}\n" for line in told)
 
 
 def restic(told: Settings, *words: str, patience: float | None = None) -> str:
     """A cache would keep a damaged object after S3 has the right one again."""
     try:
-        return called(["restic", "--no-cache", *told.words, *words], told.environment, patience)
+        said, warned = called(["restic", "--no-cache", *told.words, *words], told.environment, patience)
     except Trouble as trouble:
         raise Trouble(f"{trouble}\n{advice(str(trouble))}".strip()) from None
+    sys.stdout.write(warned)
+    return said
 
 
 def copies(told: Settings) -> list[Mapping[str, Any]]:
