@@ -340,7 +340,9 @@ def main() -> int:
         elif asked.verb == "list":
             sys.stdout.write((table(copies(told)) or "There is no copy yet.") + "\n")
         else:
-            restore(told, asked)
+            # Not while a run lets go of what is being read.
+            with alone():
+                restore(told, asked)
     except (Trouble, OSError) as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
