@@ -157,7 +157,22 @@ def edge() -> Figures:
     return story("edge")
 
 
+def backup() -> Figures:
+    """A full backup of a ledger of 1 GB as the timers take it, against pgbackrest by hand on that host, by turns."""
+    return story("backup")
+
+
+def restore() -> Figures:
+    """Both database hosts and their volumes are destroyed while money moves; dr_restore.yml from bare hosts.
+
+    ratio: until the app takes an order again, against a plain pgbackrest restore and replay of the same data.
+    lost_rows_unnamed: acknowledged before the moment that the playbook names, and not there.
+    """
+    return story("restore")
+
+
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
+    "backup": backup,
     "config_tree": config_tree,
     "dbproxy": dbproxy,
     "dbproxy_shared": dbproxy_shared,
@@ -166,6 +181,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "noop": noop,
     "progress": progress,
     "release": release,
+    "restore": restore,
 }
 
 

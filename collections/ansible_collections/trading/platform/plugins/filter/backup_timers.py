@@ -12,10 +12,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.trading.platform.plugins.module_utils._backup import schedules
 
 
-def backup_timers(given: Sequence[Mapping[str, str]], scheduler: str, jitter: int) -> dict[str, str]:
+def backup_timers(
+    given: Sequence[Mapping[str, str]], scheduler: str, jitter: int, job: Mapping[str, str]
+) -> dict[str, str]:
     try:
-        return schedules.timer_files(given, scheduler, jitter)
-    except (KeyError, ValueError) as exc:
+        return schedules.timer_files(given, scheduler, jitter, schedules.Job(**job))
+    except (KeyError, TypeError, ValueError) as exc:
         raise AnsibleFilterError(f"backup_timers: {exc}") from exc
 
 

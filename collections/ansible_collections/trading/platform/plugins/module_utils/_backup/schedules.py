@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-PROGRAMS = "/usr/local/lib/trading-platform"
-# Its own unit and program: it takes no backup.
-DRILL = "drill"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 SHORT = {
     "hourly": "*-*-* *:00",
@@ -21,12 +19,12 @@ SHORT = {
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # The last value of each field, for a step that begins somewhere.
 LAST = {"minute": 59, "hour": 23, "day": 31, "month": 12}
-TIMER = """# Managed by Ansible (role backup)
+TIMER = """# Managed by Ansible
 [Unit]
-Description=Backups of the database, {name}
+Description={what}, {name}
 
 [Timer]
-Unit={unit}
+Unit={unit}@{name}.service
 OnCalendar={calendar}
 RandomizedDelaySec={jitter}
 # Made up for where the host was down.
@@ -35,31 +33,38 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
-CRON = """# Managed by Ansible (role backup)
+CRON = """# Managed by Ansible
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 {lines}"""
 
 
-def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: int) -> dict[str, str]:
+@dataclass(frozen=True)
+class Job:
+    """What is run: its template unit is UNIT@NAME.service, its line of cron COMMAND NAME."""
+
+    unit: str
+    what: str
+    user: str
+    command: str
+
+
+def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: int, job: Job) -> dict[str, str]:
     """Content by path. What cron cannot say is refused with either, so that a change of mind works."""
     for one in schedules:
         if not NAME.fullmatch(one["name"]):
             raise ValueError(f"{one['name']!r} is no schedule's name: small letters, digits and -, 31 at most")
-        if (one["name"] == DRILL) != (one["type"] == DRILL):
-            raise ValueError(
-                f"{one['name']!r} is of type {one['type']}: the name {DRILL} is the drill's, and it has no other"
-            )
     lines = {one["name"]: cron_time(one["calendar"]) for one in schedules}
     if scheduler == "cron":
         return {
-            "etc/cron.d/trading-backup": CRON.format(
-                lines="".join(cron_line(name, lines[name], jitter) for name in lines)
+            f"etc/cron.d/trading-{job.unit}": CRON.format(
+                lines="".join(cron_line(name, lines[name], jitter, job) for name in lines)
             )
         }
     return {
-        f"etc/systemd/system/backup-{one['name']}.timer": TIMER.format(
+        f"etc/systemd/system/{job.unit}-{one['name']}.timer": TIMER.format(
+            what=job.what,
+            unit=job.unit,
             name=one["name"],
-            unit="backup-drill.service" if one["type"] == DRILL else f"backup@{one['name']}.service",
             calendar=SHORT.get(one["calendar"], one["calendar"]),
             jitter=jitter,
         )
@@ -67,9 +72,8 @@ def timer_files(schedules: Sequence[Mapping[str, str]], scheduler: str, jitter: 
     }
 
 
-def cron_line(name: str, when: str, jitter: int) -> str:
-    what = "backup_scratch.py drill" if name == DRILL else f"backup_run.py run {name}"
-    return f"{when} postgres systemd-cat -t backup {PROGRAMS}/{what} --jitter {jitter}\n"
+def cron_line(name: str, when: str, jitter: int, job: Job) -> str:
+    return f"{when} {job.user} systemd-cat -t {job.unit} {job.command} {name} --jitter {jitter}\n"
 
 
 def cron_time(calendar: str) -> str:

@@ -23,11 +23,11 @@ PUBLISHED = {
     "scrape_targets": "targets for Prometheus",
     "alerts": "alert rules for Prometheus",
     "dashboards": "dashboards for Grafana",
-    "backup_sets": "what the backup role should keep",
+    "file_backups": "files for the restic role",
     "log_sources": "logs for the shipper",
 }
 
-_TAKES = {("pki", "certificates"), ("common", "listens"), ("backup", "backup_sets")}
+_TAKES = {("pki", "certificates"), ("common", "listens")}
 
 _SHORT = 60
 _MARKUP = re.compile(r"\b([CVOEBIMP])\(((?:[^()\\]|\\.|\([^()]*\))*)\)")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +209,29 @@ def enough(found: Mapping[str, Any]) -> None:
         )
 
 
+class DamagedSetError(BackupError):
+    """A set that cannot be read: an older one, and more WAL, may lead to the same target."""
+
+    def __init__(self, label: str, message: str, **details: object) -> None:
+        super().__init__(message, **details)
+        self.label = label
+
+
 def plan(client: Pgbackrest, stanza: Stanza, archive: Archive, wanted: Wanted, journal: Journal) -> dict[str, Any]:
+    try:
+        return _plan(client, stanza, archive, wanted, journal)
+    except DamagedSetError as damaged:
+        others = replace(stanza, sets=tuple(one for one in stanza.sets if one.label != damaged.label))
+        try:
+            found = plan(client, others, archive, wanted, journal)
+        except BackupError:
+            # No other set leads there: what is wrong with the nearest one is what has to be told.
+            raise damaged from None
+        found["lines"].insert(0, f"set {damaged.label} cannot be read, so an older one is taken; see action verify")
+        return found
+
+
+def _plan(client: Pgbackrest, stanza: Stanza, archive: Archive, wanted: Wanted, journal: Journal) -> dict[str, Any]:
     found = choose(archive, stanza, wanted)
     needed = archived_path(archive, found.spans, found.set, found.last_segment)
     space = disk(wanted.data_directory, found.set.size, wanted.delta)
@@ -247,18 +269,31 @@ def prove(
 ) -> list[str]:
     """The set, and every segment on the way, can be read and is what was written."""
     root = f"backup/{stanza.name}"
-    objects = read_manifest(client.content(f"{root}/{one.label}/backup.manifest"), one.label, root)
+    try:
+        objects = read_manifest(client.content(f"{root}/{one.label}/backup.manifest"), one.label, root)
+    except BackupError as error:
+        raise DamagedSetError(one.label, f"set {one.label} cannot be read: {error}") from error
     damaged = absent(objects, client.listing(root), root)
     if not damaged and client.says_damaged(one.label):
         damaged = altered(client, objects)
-    damaged |= {name: said for name in names if (said := problem(name))}
     if damaged:
-        raise BackupError(
-            f"set {one.label} or its WAL cannot be read: {listed([f'{k} ({v})' for k, v in damaged.items()])}. "
-            "Choose a target that another set reaches; see action verify. Nothing was changed.",
-            damaged=[{"name": name, "problem": said} for name, said in damaged.items()],
-        )
+        raise DamagedSetError(one.label, unreadable(f"set {one.label}", damaged), damaged=named(damaged))
+    lost = {name: said for name in names if (said := problem(name))}
+    if lost:
+        raise BackupError(unreadable(f"the WAL after set {one.label}", lost), damaged=named(lost))
     return [f"proved: {len(objects)} objects of set {one.label} and {len(names)} WAL segments are readable"]
+
+
+def unreadable(what: str, damaged: Mapping[str, str]) -> str:
+    said = listed([f"{name} ({problem})" for name, problem in damaged.items()])
+    return (
+        f"{what} cannot be read: {said}. Choose a target that another set reaches; see action verify. "
+        "Nothing was changed."
+    )
+
+
+def named(damaged: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "problem": said} for name, said in damaged.items()]
 
 
 def altered(client: Pgbackrest, objects: Mapping[str, Sequence[Slice]]) -> dict[str, str]:

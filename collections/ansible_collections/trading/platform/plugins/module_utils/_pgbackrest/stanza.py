@@ -175,7 +175,7 @@ def facts(stanza: Stanza) -> dict[str, Any]:
 def told(stanza: Stanza, span: Mapping[str, str | None]) -> list[str]:
     """For a person: each set, and from when until when one can go back."""
     lines = [
-        f"{one.label}: {one.type}, {one.size / 2**20:.0f} MiB, ended {one.stop}{', with damaged pages' if one.error else ''}"
+        f"{one.label}: {one.type}, {one.size / 2**20:.0f} MiB, ended {one.stop}{', damaged pages' * one.error}"
         for one in stanza.sets
     ]
     if not stanza.sets:

@@ -81,8 +81,7 @@ def recovered(server: Server, timeout: float) -> dict[str, object]:
     server.ask("select pg_switch_wal()")
     lines = [
         f"recovered in {seconds:.1f} s to {facts.get('lsn')}, on timeline {facts.get('timeline')}",
-        f"the last transaction is of {facts.get('last_commit') or 'the backup itself'}:"
-        " what was committed later is not there",
+        f"the last transaction is of {facts.get('last_commit') or 'the backup itself'}; what came later is not there",
     ]
     return {"seconds": round(seconds, 1), **facts, "lines": lines}
 

@@ -9,6 +9,7 @@ pending            settings that wait for a restart, one a line
 reload-tls         a renewed certificate, without a restart
 check-redis        exit code 0 where this host's Redis is well
 check-sentinel     exit code 0 where this host's sentinel is well and has its quorum
+save               a fresh dump.rdb, for a backup
 info               who is master, who follows, and how far behind
 failover           a planned change of master; see --help
 """
@@ -34,6 +35,8 @@ from typing import Any, Union
 FILES = Path("/etc/trading-platform/redis")
 # Seconds that a replica has to catch up while writes are paused for a planned failover.
 CATCH_UP = 5
+# Seconds that Redis has to begin a dump, and to end it.
+SAVE = 300
 Reply = Union[str, int, None, list["Reply"]]  # noqa: UP007 - a string inside `|` is no type
 
 
@@ -431,6 +434,16 @@ def reload_tls(host: Host) -> None:
         client.call("CONFIG", "SET", *words)
 
 
+def save(host: Host) -> None:
+    """Of this member, master or not. The append-only file cannot be copied while it is written."""
+    with host.redis(login=host.admin) as client:
+        # Refused while Redis writes another file: asked again.
+        wait_for(lambda: bool(client.call("BGSAVE")), SAVE, "Redis began no dump")
+        wait_for(lambda: client.info("persistence")["rdb_bgsave_in_progress"] == "0", SAVE, "Redis ended no dump")
+        if client.info("persistence")["rdb_last_bgsave_status"] != "ok":
+            raise Trouble("Redis could not write its dump: look at its journal, and whether the disk has room")
+
+
 def check_redis(host: Host) -> None:
     with host.redis() as client:
         state, memory = client.info("replication"), client.info("persistence")
@@ -574,6 +587,7 @@ COMMANDS: dict[str, Callable[[Host], None]] = {
     "apply": apply,
     "pending": pending,
     "reload-tls": reload_tls,
+    "save": save,
     "check-redis": check_redis,
     "check-sentinel": check_sentinel,
     "info": info,

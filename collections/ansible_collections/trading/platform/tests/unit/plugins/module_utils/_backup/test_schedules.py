@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trading.platform.plugins.module_utils._backup.schedules import cron_time, timer_files
+from ansible_collections.trading.platform.plugins.module_utils._backup.schedules import Job, cron_time, timer_files
 
-DRILL = {"name": "drill", "type": "drill", "calendar": "weekly"}
+JOB = Job("backup", "Backup of the database", "postgres", "/usr/local/lib/trading-platform/backup_run.py run")
 FULL = {"name": "full", "type": "full", "calendar": "*-*-* 01:30"}
 
 
@@ -56,7 +56,7 @@ def test_what_only_one_of_them_can_say_is_refused(calendar: str, why: str) -> No
 
 
 def test_timers() -> None:
-    files = timer_files([FULL], "systemd", 120)
+    files = timer_files([FULL], "systemd", 120, JOB)
     assert list(files) == ["etc/systemd/system/backup-full.timer"]
     text = files["etc/systemd/system/backup-full.timer"]
     assert "OnCalendar=*-*-* 01:30\n" in text
@@ -65,32 +65,12 @@ def test_timers() -> None:
 
 
 def test_cron() -> None:
-    files = timer_files([FULL, {"name": "incr", "type": "incr", "calendar": "hourly"}], "cron", 60)
+    files = timer_files([FULL, {"name": "incr", "type": "incr", "calendar": "hourly"}], "cron", 60, JOB)
     lines = files["etc/cron.d/trading-backup"].splitlines()[-2:]
     program = "postgres systemd-cat -t backup /usr/local/lib/trading-platform/backup_run.py run"
     assert lines == [f"30 1 * * * {program} full --jitter 60", f"0 * * * * {program} incr --jitter 60"]
 
 
-@pytest.mark.parametrize(
-    ("scheduler", "expected"),
-    [
-        ("systemd", "Unit=backup-drill.service\nOnCalendar=Mon *-*-* 00:00\n"),
-        (
-            "cron",
-            "-t backup /usr/local/lib/trading-platform/backup_scratch.py drill --jitter 5\n",
-        ),
-    ],
-)
-def test_the_drill_has_a_program_of_its_own(scheduler: str, expected: str) -> None:
-    assert expected in "".join(timer_files([DRILL], scheduler, 5).values())
-
-
-@pytest.mark.parametrize("one", [{**DRILL, "type": "full"}, {**DRILL, "name": "full"}])
-def test_only_the_drill_is_called_drill(one: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="the name drill is the drill's"):
-        timer_files([one], "systemd", 0)
-
-
 def test_a_name_becomes_a_unit() -> None:
     with pytest.raises(ValueError, match="no schedule's name"):
-        timer_files([{**FULL, "name": "../x"}], "systemd", 0)
+        timer_files([{**FULL, "name": "../x"}], "systemd", 0, JOB)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest import planning, wal
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.archive import Archive
+from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.journal import Journal
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.objects import Archived, Listing
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.stanza import Set, Stanza
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.wal import BackupError, Commit
@@ -119,3 +122,41 @@ def test_gap_before_the_target(lost: int, refused: bool) -> None:
     with pytest.raises(BackupError, match="has a gap: 000000010000000000000005 is missing") as error:
         planning.archived_path(archive, found.spans, found.set, found.last_segment)
     assert error.value.details == {"missing": ["000000010000000000000005"]}
+
+
+class Damaged:
+    """A repository in which no manifest of these sets can be read."""
+
+    def __init__(self, labels: str) -> None:
+        self.labels = labels
+
+    def content(self, path: str) -> str:
+        if path.split("/")[2] in self.labels:
+            raise BackupError("unable to open")
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("damaged", "taken"), [("", "B"), ("B", "A"), ("C", "B")], ids=["none", "the nearest", "one that is not needed"]
+)
+def test_an_older_set_is_taken_where_the_nearest_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, damaged: str, taken: str
+) -> None:
+    found = proven(monkeypatch, damaged)
+    assert found["set"] == taken
+    assert ("so an older one is taken" in found["lines"][0]) == (damaged == "B")
+
+
+def test_the_nearest_set_is_named_where_no_other_leads_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BackupError, match="set B cannot be read"):
+        proven(monkeypatch, "AB")
+
+
+def proven(monkeypatch: pytest.MonkeyPatch, damaged: str) -> dict[str, Any]:
+    monkeypatch.setattr(planning, "read_manifest", lambda *_: {})
+    client, archive = cast("Any", Damaged(damaged)), Table()
+    client.listing = client.says_damaged = lambda _: {}
+    archive.problem, archive.work = lambda *_: "", Path("/x")  # type: ignore[method-assign]
+    target = replace(wanted("time", at(8), None), prove=True, data_directory=Path("/"))
+    monkeypatch.setattr(planning, "enough", lambda _: None)
+    return planning.plan(client, STANZA, archive, target, Journal(None))

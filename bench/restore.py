@@ -1,0 +1,104 @@
+"""Both database hosts are destroyed with their volumes while money moves; dr_restore.yml brings all back from S3.
+
+rto_s: from the command to the app taking an order again. ratio: that against a plain `pgbackrest restore` and the
+replay of the same logs, made on the replica before. rpo_s: from the last transaction that is back to the disaster.
+lost_rows_unnamed: rows that were acknowledged before the moment the playbook names, and are not there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from datetime import datetime
+
+import backups
+import data
+from fleet import container, docker, playbook
+from probe import Ledger, Traffic, execute, prepare
+
+SIZE = 1_000_000_000
+SCRATCH = "/var/lib/postgresql/plain"
+PLAIN = f"""
+set -e
+rm -rf {SCRATCH}; mkdir -m 700 {SCRATCH}
+pgbackrest --stanza={backups.STANZA} --pg1-path={SCRATCH} --type=default --archive-mode=off restore
+binaries=$(dirname /usr/lib/postgresql/*/bin/postgres)
+/usr/local/lib/trading-platform/backup_recover.py --binaries $binaries --data {SCRATCH}
+rm -rf {SCRATCH}
+"""
+NAMED = re.compile(r"the last transaction is of (\S+ \S+);")
+
+
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def plain() -> float:
+    began = time.monotonic()
+    execute(data.replica(), "runuser", "-u", "postgres", "--", "sh", "-s", given=PLAIN.encode(), timeout=1800)
+    return time.monotonic() - began
+
+
+def destroy() -> None:
+    for name in data.DATABASES:
+        assert docker("rm", "--force", "--volumes", container(name)).code == 0
+
+
+def serves() -> bool:
+    """An order through the front door."""
+    try:
+        with Traffic("world1", seconds=20, rate=5, sockets=1) as load:
+            load.wait_ready(30)
+            return bool(load.result().orders["acknowledged"])
+    except AssertionError:
+        return False
+
+
+def main() -> None:
+    prepare()
+    backups.wait_first()
+    size = backups.grow(SIZE)
+    ran = playbook("playbooks/backup.yml", "-e", "do=now", timeout=1800)
+    assert ran.code == 0, ran.output
+    say(f"{size / 1e9:.2f} GB, full backup taken")
+    with Ledger("app1", seconds=600, settle=600) as run:
+        run.wait_ready()
+        time.sleep(90)
+        backups.archived()
+        by_hand = plain()
+        say(f"plain restore and replay: {by_hand:.1f} s")
+        time.sleep(30)
+        died, wall = time.monotonic(), time.time()
+        destroy()
+        made = playbook("playbooks/fleet/up.yml")
+        assert made.code == 0, made.output
+        began = time.monotonic()
+        ran = playbook("playbooks/dr_restore.yml", "-e", f"confirm={backups.STANZA}", timeout=3600)
+        assert ran.code == 0, ran.output
+        assert serves()
+        rto = time.monotonic() - began
+        told = run.result(timeout=900)
+    found = NAMED.search(" ".join(ran.output.split()))
+    assert found, ran.output
+    named = datetime.fromisoformat(found[1]).timestamp()
+    rpo = wall - named
+    # The journal's clock is this machine's.
+    lost_before = [] if told.lost_first_at is None else [told.lost_first_at]
+    unnamed = told.lost if lost_before and lost_before[0] < died - rpo - 1 else 0
+    figures = {
+        "rto_s": round(rto, 1),
+        "rpo_s": round(rpo, 1),
+        "lost_rows": float(told.lost),
+        "lost_rows_unnamed": float(unnamed),
+        "plain_s": round(by_hand, 1),
+        "ratio": round(rto / by_hand, 1),
+        "gigabytes": round(size / 1e9, 2),
+    }
+    sys.stdout.write(json.dumps({"figures": figures}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
