@@ -101,9 +101,9 @@ def scenarios(*, long: bool) -> list[str]:
 def molecule(action: str, scenario: str = "default") -> Step:
     keep = ["--destroy=never"] if action == "test" and scenario not in OWN_FLEET else []
     command = ["molecule", action, "-s", scenario, *keep]
-    return Step(
-        f"molecule {action} {scenario}", command, env={"PYTEST_ADDOPTS": "--durations=5"}, many=action != "destroy"
-    )
+    # Molecule folds what it prints; a reason must stay on its line.
+    wide = {"PYTEST_ADDOPTS": "--durations=5", "COLUMNS": "200"}
+    return Step(f"molecule {action} {scenario}", command, env=wide, many=action != "destroy")
 
 
 def fleet_stands() -> bool:
