@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = ROOT / "collections/ansible_collections/trading/platform"
 PYTHON_SOURCES = [str(COLLECTION.relative_to(ROOT)), "tests", "molecule", "bench"]
 # Too slow for CI: bin/test --long runs them too.
-LONG_SCENARIOS = {"lock", "newcomer", "operations", "release_killed"}
+LONG_SCENARIOS = {"debian13", "lock", "newcomer", "operations", "release_killed"}
 # Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}
 SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed|skipped|errors?)\b.*)$", re.MULTILINE)
@@ -101,9 +101,9 @@ def scenarios(*, long: bool) -> list[str]:
 def molecule(action: str, scenario: str = "default") -> Step:
     keep = ["--destroy=never"] if action == "test" and scenario not in OWN_FLEET else []
     command = ["molecule", action, "-s", scenario, *keep]
-    return Step(
-        f"molecule {action} {scenario}", command, env={"PYTEST_ADDOPTS": "--durations=5"}, many=action != "destroy"
-    )
+    # Molecule folds what it prints; a reason must stay on its line.
+    wide = {"PYTEST_ADDOPTS": "--durations=5", "COLUMNS": "200"}
+    return Step(f"molecule {action} {scenario}", command, env=wide, many=action != "destroy")
 
 
 def fleet_stands() -> bool:

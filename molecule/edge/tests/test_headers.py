@@ -82,7 +82,8 @@ def test_redirect_goes_to_https() -> None:
 def test_headers_when_no_app_host_answers() -> None:
     with without_app_hosts("lb2"):
         answer = ask("lb2", "/")
-    assert answer.status == 502, answer
+    # 504 where nginx still had a connection from before, on which it waits for an answer.
+    assert answer.status in {502, 504}, answer
     assert_covered(answer)
 
 

@@ -49,7 +49,7 @@ def test_2_a_partition_never_makes_two_primaries() -> None:
     assert data.primary() == other
 
 
-@pytest.mark.parametrize("how", ["patroni", "host"])
+@pytest.mark.parametrize("how", [pytest.param("patroni", marks=pytest.mark.long), "host"])
 def test_3_a_frozen_agent_is_fenced_by_the_synchronous_commit(how: str) -> None:
     """Its lease runs out while PostgreSQL still takes writes; but nobody confirms them, so none is acknowledged.
 
@@ -79,6 +79,7 @@ def test_3_a_frozen_agent_is_fenced_by_the_synchronous_commit(how: str) -> None:
     assert data.primary() == other
 
 
+@pytest.mark.long
 def test_4_one_etcd_member_less_is_not_noticed() -> None:
     before, timeline = data.primary(), data.timeline()
     with Ledger("app1", seconds=60) as run:
@@ -155,6 +156,7 @@ def test_7_a_replica_that_lags_is_not_switched_to() -> None:
     assert data.primary() == before
 
 
+@pytest.mark.long
 def test_8_an_abandoned_slot_does_not_fill_the_primarys_disk() -> None:
     """The replica stops reading but stays a member, and so does its slot: the limit gives it up."""
     main, away = data.primary(), data.replica()
