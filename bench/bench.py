@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 INVENTORY = os.environ.get("FLEET_INVENTORY", "inventories/local")
 RECORD = ROOT / "docs/benchmarks.md"
+HEAD = "# Benchmarks\n\nWritten by `bench/run NAME --record` and `bench/run all --record`. Ratios are of one run.\n"
 Figures = dict[str, float]
 
 
@@ -188,7 +189,15 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
 def table(name: str, figures: Figures) -> str:
     doc = inspect.getdoc(BENCHMARKS[name]) or ""
     rows = "".join(f"| {figure} | {value:g} |\n" for figure, value in figures.items())
-    return f"## {name}\n{doc}\n\n| figure | value |\n|---|---|\n{rows}"
+    machine = f"{os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}"
+    return f"## {name}\n{doc}\n\n| figure | value |\n|---|---|\n{rows}\n{machine}\n"
+
+
+def record(name: str, section: str) -> None:
+    """In the place of what an earlier run has left of the same name; the sections stand in the order of their names."""
+    sections = re.split(r"^(?=## )", RECORD.read_text(), flags=re.MULTILINE)[1:] if RECORD.exists() else []
+    kept = {text.split(None, 2)[1]: text.rstrip() + "\n" for text in sections} | {name: section}
+    RECORD.write_text("\n".join([HEAD, *(kept[one] for one in sorted(kept) if one in BENCHMARKS)]))
 
 
 def main() -> None:
@@ -196,23 +205,18 @@ def main() -> None:
     parser.add_argument("name", nargs="?", choices=[*BENCHMARKS, "all"], help="what to measure")
     parser.add_argument("--list", action="store_true", help="names, one a line")
     parser.add_argument("--json", action="store_true", help="one object with flat figures")
-    parser.add_argument("--record", action="store_true", help="with all: write docs/benchmarks.md")
+    parser.add_argument("--record", action="store_true", help="write it to docs/benchmarks.md, too")
     asked = parser.parse_args()
-    if asked.record and asked.name != "all":
-        parser.error("--record goes with all: it writes the whole page")
     if asked.list or not asked.name:
         sys.stdout.write("".join(f"{name}\n" for name in BENCHMARKS))
         return
-    parts = []
     for name in BENCHMARKS if asked.name == "all" else [asked.name]:
         figures = BENCHMARKS[name]()
-        parts.append(table(name, figures))
-        sys.stdout.write((json.dumps({"name": name, "figures": figures}) if asked.json else parts[-1]) + "\n")
+        section = table(name, figures)
+        sys.stdout.write((json.dumps({"name": name, "figures": figures}) if asked.json else section) + "\n")
         sys.stdout.flush()
-    if asked.record:
-        machine = f"{os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}"
-        head = f"# Benchmarks\n\nWritten by `bench/run all --record` ({machine}). Ratios are of one run.\n\n"
-        RECORD.write_text(head + "\n".join(parts))
+        if asked.record:
+            record(name, section)
 
 
 if __name__ == "__main__":
