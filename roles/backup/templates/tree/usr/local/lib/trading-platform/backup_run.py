@@ -30,6 +30,8 @@ RESULTS = Path("/var/lib/trading-platform/backup/results")
 LOCK = Path("/run/trading-backup/lock")
 # What pgBackRest's info says of a stanza: without one, and without a backup.
 NO_STANZA, NO_BACKUP = {1, 3}, 2
+# pgBackRest's exit code.
+LOCKED = 50
 # Bytes that a replica may lack and still be read from.
 LAG = 64 << 20
 # Seconds that a run waits for another one on this host.
@@ -40,6 +42,10 @@ FLUSH = 60
 
 class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
     """What a person has to read, with what to do next."""
+
+
+class Locked(Trouble):
+    """Another pgBackRest has the stanza."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,8 @@ def pgbackrest(told: Settings, command: str, *options: str) -> str:
     ran = subprocess.run(words, capture_output=True, text=True, check=False)
     if ran.returncode:
         said = (ran.stdout + ran.stderr).strip().splitlines()[-8:]
-        raise Trouble(f"pgbackrest {command} ended with {ran.returncode}:\n" + "\n".join(said))
+        kind = Locked if ran.returncode == LOCKED else Trouble
+        raise kind(f"pgbackrest {command} ended with {ran.returncode}:\n" + "\n".join(said))
     return ran.stdout
 
 
@@ -247,6 +254,19 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
+def created(told: Settings) -> None:
+    """Between two tries of the archiver, which fails until there is a stanza."""
+    deadline = time.monotonic() + FLUSH
+    while True:
+        try:
+            pgbackrest(told, "stanza-create")
+            return
+        except Locked:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
 def prepare(told: Settings) -> None:
     """On the primary's host only: a stanza belongs to the cluster."""
     if not is_primary(told):
@@ -254,7 +274,7 @@ def prepare(told: Settings) -> None:
         return
     code = info(told)["status"]["code"]
     if code in NO_STANZA:
-        pgbackrest(told, "stanza-create")
+        created(told)
         sys.stdout.write(f"made the stanza {told.stanza}\n")
         code = NO_BACKUP
     if code not in {0, NO_BACKUP}:
