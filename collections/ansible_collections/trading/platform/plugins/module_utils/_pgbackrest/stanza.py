@@ -180,7 +180,8 @@ def told(stanza: Stanza, span: Mapping[str, str | None]) -> list[str]:
     ]
     if not stanza.sets:
         return [f"no backup: {stanza.message}"]
-    return [*lines, f"any moment from {span['earliest']} to {span['latest'] or 'the end of the logs'} can be restored"]
+    earliest, latest = span["earliest"] or "", span["latest"] or ""
+    return [*lines, f"any moment from {earliest} to {latest if latest > earliest else 'the end of the logs'}"]
 
 
 def added(before: Sequence[Set], after: Sequence[Set]) -> list[Set]:
