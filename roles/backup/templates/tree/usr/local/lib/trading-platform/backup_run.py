@@ -214,11 +214,10 @@ def note(told: Settings, result: dict[str, Any]) -> None:
 
 def written(path: Path, text: str) -> None:
     """By another name first: whoever reads it sees the old or the new one."""
-    new = RESULTS / f".{path.name}"
+    new = path.with_name(f".{path.name}.new")
     new.write_text(text)
     new.chmod(0o644)
-    if path.parent.is_dir():
-        new.replace(path)
+    new.replace(path)
 
 
 def run(told: Settings, schedule: str, here: bool) -> None:
