@@ -40,7 +40,7 @@ class Second:
     errors: Counter[str] = field(default_factory=Counter)
     # The longest time without a success that ended, or still lasts, now.
     gap: float = 0.0
-    # Clients whose release is another from now on: [sent at, key, before, after].
+    # Clients whose release is another from now on: [sent at, key, before, after, sent before that].
     moved: list[list[Any]] = field(default_factory=list)
     # WebSockets that came back: {"code", "back_s", "from", "to"}.
     returned: list[dict[str, Any]] = field(default_factory=list)
@@ -90,14 +90,17 @@ def summary(seconds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def strays(seconds: Iterable[Mapping[str, Any]], settle: float = 3.0) -> dict[str, list[str]]:
+def strays(seconds: Sequence[Mapping[str, Any]], settle: float = 3.0) -> dict[str, list[str]]:
     """Keys that were answered again by a release that they had left, more than `settle` seconds after that.
 
-    A share is not set on two hosts in the same instant; within that time a key may see both.
+    A share is not set on two hosts in the same instant; within that time a key may see both. What a key has left since
+    before these seconds it left for another reason.
     """
+    began = min((second["t"] - second["seconds"] for second in seconds), default=0.0)
     found: dict[str, list[str]] = {}
     left: dict[tuple[str, str], float] = {}
-    for at, key, before, after in sorted(move for second in seconds for move in second["moved"]):
+    moves = sorted(move for second in seconds for move in second["moved"] if move[4] >= began)
+    for at, key, before, after, _seen in moves:
         left.setdefault((key, before), at)
         if at - left.get((key, after), at) > settle:
             found[key] = [before, after]

@@ -175,7 +175,7 @@ class Load:
         if before and sent < before[0]:
             return
         if before and before[1] != release:
-            self.second.moved.append([round(sent, 3), key, before[1], release])
+            self.second.moved.append([round(sent, 3), key, before[1], release, round(before[0], 3)])
         self.releases[key] = sent, release
 
     def traded(self, ask: Ask, order: dict[str, Any]) -> None:
