@@ -63,6 +63,8 @@ def test_summary_of_seconds() -> None:
         ([[1, "a", "v1", "v2"], [9, "b", "v1", "v2"]], {}),
         # Two hosts, one after the other: for a moment a client sees both.
         ([[1, "a", "v1", "v2"], [2, "a", "v2", "v1"], [3, "a", "v1", "v2"]], {}),
+        # The same, and it comes again only later.
+        ([[1, "a", "v1", "v2"], [1.1, "a", "v2", "v1"], [9, "a", "v1", "v2"]], {}),
         ([[1, "a", "v1", "v2"], [9, "a", "v2", "v1"], [1, "b", "v1", "v2"]], {"a": ["v2", "v1"]}),
         # It never stays long, but goes on for too long.
         ([[1, "a", "v1", "v2"], [3, "a", "v2", "v1"], [4, "a", "v1", "v2"], [5, "a", "v2", "v1"]], {"a": ["v2", "v1"]}),

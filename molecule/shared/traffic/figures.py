@@ -101,9 +101,12 @@ def strays(seconds: Sequence[Mapping[str, Any]], settle: float = 3.0) -> dict[st
     left: dict[tuple[str, str], float] = {}
     moves = sorted(move for second in seconds for move in second["moved"] if move[4] >= began)
     for at, key, before, after, _seen in moves:
-        left.setdefault((key, before), at)
-        if at - left.get((key, after), at) > settle:
+        gone = left.get((key, after))
+        if gone is None:
+            left.setdefault((key, before), at)
+        elif at - gone > settle:
             found[key] = [before, after]
+        # Else it was back at once: as if it had never gone.
     return found
 
 
