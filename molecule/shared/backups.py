@@ -42,9 +42,10 @@ def refused(name: str, *arguments: str, says: str) -> None:
     assert says in " ".join(ran.output.split()), ran.output
 
 
-def wrote(seconds: float = 5) -> Ledger:
+def wrote() -> Ledger:
     """A run of the ledger that has ended well: its journal is what must be there, or must not."""
-    with Ledger("app1", seconds=seconds) as run:
+    with Ledger("app1", seconds=60) as run:
+        run.wait_ready()
         run.result().assert_sound()
     return run
 
