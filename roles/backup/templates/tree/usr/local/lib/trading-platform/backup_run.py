@@ -145,7 +145,7 @@ def is_primary(told: Settings) -> bool:
 
 
 def pgbackrest(told: Settings, command: str, *options: str) -> str:
-    words = ["pgbackrest", f"--stanza={told.stanza}", *options, command]
+    words = ["pgbackrest", f"--stanza={told.stanza}", command, *options]
     ran = subprocess.run(words, capture_output=True, text=True, check=False)
     if ran.returncode:
         said = (ran.stdout + ran.stderr).strip().splitlines()[-8:]
@@ -274,6 +274,9 @@ def prepare(told: Settings) -> None:
     code = info(told)["status"]["code"]
     if code in NO_STANZA:
         created(told)
+        # Of a cluster that has run without backups: where its timelines began was archived to nowhere.
+        for history in sorted((Path(told.data) / "pg_wal").glob("*.history")):
+            pgbackrest(told, "archive-push", "--no-archive-async", str(history))
         sys.stdout.write(f"made the stanza {told.stanza}\n")
         code = NO_BACKUP
     if code not in {0, NO_BACKUP}:
