@@ -41,7 +41,7 @@ def test_a_drill_restores_compares_and_measures_beside_a_running_ledger(tmp_path
     assert "<html" in path.with_suffix(".html").read_text()[:200]
     who = data.replica()
     assert "trading_drill_ok 1" in inside(who, "cat /var/lib/prometheus/node-exporter/trading_drill.prom")
-    assert not inside(who, "ls -d /var/lib/postgresql/*/*.scratch* 2>/dev/null || true")
+    assert not inside(who, "find /var/lib/postgresql/*/trading.scratch -mindepth 1 -maxdepth 1 -type d")
 
 
 def test_a_table_of_a_moment_comes_back_beside_the_present_one() -> None:
