@@ -78,7 +78,7 @@ def test_strays(moved: list[list[Any]], strayed: dict[str, list[str]]) -> None:
 
 def test_what_was_left_before_the_window_is_no_stray() -> None:
     """Its first request since then tells of a release before; only the second one of what happens now."""
-    moves = [[100.0, "a", "v2", "v1", 90.0], [110.0, "a", "v1", "v2", 100.0]]
+    moves: list[list[Any]] = [[100.0, "a", "v2", "v1", 90.0], [110.0, "a", "v1", "v2", 100.0]]
     assert figures.strays([second(one[0], moved=[one]) for one in moves]) == {}
 
 
