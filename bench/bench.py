@@ -195,7 +195,7 @@ def table(name: str, figures: Figures) -> str:
 
 def record(name: str, section: str) -> None:
     """In the place of what an earlier run has left of the same name; the sections stand in the order of their names."""
-    sections = re.split(r"^(?=## )", RECORD.read_text(), flags=re.MULTILINE)[1:] if RECORD.exists() else []
+    sections = re.split(r"^(?=## )", RECORD.read_text(), flags=re.MULTILINE)[1:]
     kept = {text.split(None, 2)[1]: text.rstrip() + "\n" for text in sections} | {name: section}
     RECORD.write_text("\n".join([HEAD, *(kept[one] for one in sorted(kept) if one in BENCHMARKS)]))
 

@@ -126,7 +126,7 @@ def reasons(output: str) -> list[str]:
     """What failed and why, out of a step's output: its last lines where nothing in it says so."""
     lines = FRAME.sub("", output).splitlines()
     telling = [line for wanted in (NAMED, WHY) for line in lines if wanted.match(line)]
-    return [line[:300] for line in (telling or lines)][: TOLD_AT_MOST if telling else None][-TOLD_AT_MOST:]
+    return [line[:300] for line in (telling[:TOLD_AT_MOST] or lines[-TOLD_AT_MOST:])]
 
 
 def say(text: str) -> None:
@@ -161,9 +161,11 @@ def run(step: Step, *, live: bool) -> Outcome:
     word = "failed" if outcome.failed else "ok"
     said = f"{step.name:<28} {time.monotonic() - began:5.0f} s   {outcome}\n"
     say(f"{word:<6} {said}{details}")
+    if not outcome.failed:
+        return outcome
     # Told again at the end, in short: an hour of output lies in between.
-    told = "".join(f"  {line}\n" for line in reasons(output))
-    return replace(outcome, told=(f"FAILED {said}{told}",)) if outcome.failed else outcome
+    why = "".join(f"  {line}\n" for line in reasons(output))
+    return replace(outcome, told=(f"FAILED {said}{why}",))
 
 
 def run_all(steps: list[Step], *, workers: int, live: bool) -> Outcome:

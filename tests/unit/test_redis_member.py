@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -157,3 +160,30 @@ def test_a_sentinel_keeps_what_it_found_out_and_takes_the_roles_settings() -> No
 def test_a_new_sentinel_monitors_whom_the_others_name(master: str, monitored: str) -> None:
     made = member.sentinel_file(STATIC, "", "trading", members=[A, B], peers=[B], master=master)
     assert f"sentinel monitor trading {monitored} 6379 2" in made.splitlines()
+
+
+class Told:
+    """A set whose members answer with what is given; an offset of None is a member that does not answer."""
+
+    members, sentinels, majority = (A, B), ("s",), 1
+
+    def __init__(self, replica: int | None) -> None:
+        self.replica = replica
+
+    def answers(self) -> list[Any]:
+        return [says(A)]
+
+    @contextlib.contextmanager
+    def redis(self, address: str) -> Iterator[Any]:
+        if address == B and self.replica is None:
+            raise OSError("no route to host")
+        heard = f"ip={B},port=6379,state=online,offset=100,lag=1"
+        master = {"role": "master", "master_repl_offset": "5000000", "slave0": heard}
+        found = master if address == A else {"slave_repl_offset": str(self.replica)}
+        yield SimpleNamespace(info=lambda _: found)
+
+
+@pytest.mark.parametrize(("replica", "behind"), [(4999000, 1000), (5000100, 0), (None, None)])
+def test_a_replica_is_as_far_as_it_says_itself(replica: int | None, behind: int | None) -> None:
+    """The master heard of offset 100 a second ago: under many writes that is megabytes."""
+    assert member.look(Told(replica)).behind == {B: behind}
