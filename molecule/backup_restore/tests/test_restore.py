@@ -58,7 +58,10 @@ def standing() -> tuple[str, int, str]:
         (["-e", "latest=true"], "type the cluster's name"),
         (["-e", f"confirm={STANZA}"], "Say where to"),
         (["-e", "latest=true", "-e", f"confirm={STANZA}", "--limit", "db1"], "no --limit"),
-        (["-e", "to_time='2020-01-01 00:00:00+00:00'", "-e", f"confirm={STANZA}"], "before the end of the first backup"),
+        (
+            ["-e", "to_time='2020-01-01 00:00:00+00:00'", "-e", f"confirm={STANZA}"],
+            "before the end of the first backup",
+        ),
         (["-e", "to_time='2099-01-01 00:00:00+00:00'", "-e", f"confirm={STANZA}"], "Nothing was changed"),
         (["-e", "to_name=never", "-e", f"confirm={STANZA}"], "never"),
     ],
