@@ -110,6 +110,11 @@ def is_on(version: str) -> bool:
     return all(name == version or name.startswith(f"{version}-") for name in releases().values())
 
 
+def current() -> str:
+    """The version that serves, without its configuration's part of the name."""
+    return releases()["app1"].split("-")[0]
+
+
 def another() -> str:
     """A version that is not the one that serves."""
     return "v2" if is_on("v1") else "v1"

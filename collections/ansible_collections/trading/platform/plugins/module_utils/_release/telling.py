@@ -29,13 +29,13 @@ def plan(seen: Looks, target: str, last: Mapping[str, Any] | None = None) -> lis
     return lines
 
 
-def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float) -> list[str]:
+def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float, retired: Looks | None = None) -> list[str]:
     """What each host serves now, what its swap took, and what clients met in the meantime."""
     width = max(map(len, seen), default=0)
     lines = []
     for host, after in checked.items():
-        measured = (swapped.get(host) or {}).get("measured") or {}
-        took = [f"{word} {measured[key]:.1f} s" for key, word in MEASURED if measured.get(key) is not None]
+        measured = _measured(swapped.get(host), (retired or {}).get(host))
+        took = [f"{word} {measured[key]:.1f} s" for key, word in MEASURED if key in measured]
         lines.append(f"{host.ljust(width)}  serves {_served(after)}" + (f": {', '.join(took)}" if took else ""))
     lines.append(traffic(seen, checked))
     lines.append(f"It took {seconds:.1f} s.")
@@ -73,6 +73,16 @@ def usage(hosts: Mapping[str, Sequence[Mapping[str, str]]]) -> list[str]:
     ]
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in (heads, *rows)]  # noqa: B905 - one width a column
+
+
+def _measured(*results: Mapping[str, Any] | None) -> dict[str, float]:
+    """What the parts of one release took together."""
+    sums: dict[str, float] = {}
+    for result in results:
+        for key, value in ((result or {}).get("measured") or {}).items():
+            if value is not None:
+                sums[key] = sums.get(key, 0.0) + value
+    return sums
 
 
 def _served(look: Mapping[str, Any]) -> str:

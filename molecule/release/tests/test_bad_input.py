@@ -1,4 +1,7 @@
-"""Bad input and bad moments: refused with a reason and with what exists, before any container has moved."""
+"""Bad input and bad moments: refused with a reason and with what exists, before any container has moved.
+
+By its name the first file of the story: its many runs need no load, and are twice as fast without.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 import releases
 from fleet import inside
-from probe import Traffic
 from releases import another, refused, starts
 
 MAINTENANCE = f"{releases.PLACE}/maintenance"
@@ -24,12 +26,15 @@ def maintenance(host: str) -> Iterator[None]:
         inside(host, f"rm {MAINTENANCE}")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def on_v1() -> None:
+    releases.converge("v1")
+
+
 @pytest.fixture(autouse=True)
-def no_container_moves(load: Traffic) -> Iterator[None]:
+def no_container_moves() -> Iterator[None]:
     before, was = starts(), releases.releases()
-    with load.window() as seen:
-        yield
-    seen.assert_unnoticed()
+    yield
     assert starts() == before
     assert releases.releases() == was
 
