@@ -124,6 +124,8 @@ def test_a_backup_that_a_failover_interrupts_ends_and_the_next_one_works() -> No
     finally:
         data.start_host(main)
     data.wait_healthy(120)
+    # The host that came back runs its timers as before.
+    test_timers_are_there_and_make_up_for_missed_runs()
     again = playbook("playbooks/backup.yml", "-e", "do=now")
     assert again.code == 0, again.output
 

@@ -11,6 +11,7 @@ import pytest
 from backups import STANZA, assert_holds, moment, refused, restore, wrote
 from fleet import inside, playbook
 from probe import Ledger, prepare
+from releases import arrived_at
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,11 @@ def test_a_check_says_how_and_changes_nothing(history: History) -> None:
 
 
 def test_to_a_time(history: History) -> None:
-    ran = restore("-e", f"to_time='{history.time}'")
-    assert ran.code == 0, ran.output
+    asked = {"to_time": history.time, "confirm": STANZA}
+    with arrived_at("Restore | Work out how", "restore_pitr", **asked) as first:
+        refused("restore_pitr", "-e", "latest=true", "-e", f"confirm={STANZA}", says="is being changed")
+        output = first.communicate(timeout=600)[0]
+    assert first.returncode == 0, output
     data.wait_healthy(120)
     assert_holds(history.runs[:1], history.runs[1:])
     assert data.timeline() > history.timeline
