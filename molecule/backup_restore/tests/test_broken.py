@@ -121,7 +121,8 @@ def test_a_full_log_disk_costs_no_acknowledged_row() -> None:
             inside(
                 who,
                 f"mkdir -m 700 {directory}.kept && chown postgres: {directory}.kept"
-                f" && cp -a {directory}/. {directory}.kept/ && umount {directory} && rmdir {directory} && mv {directory}.kept {directory}",
+                f" && cp -a {directory}/. {directory}.kept/ && umount {directory} && rmdir {directory}"
+                f" && mv {directory}.kept {directory}",
             )
 
 
