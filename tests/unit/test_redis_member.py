@@ -187,3 +187,24 @@ class Told:
 def test_a_replica_is_as_far_as_it_says_itself(replica: int | None, behind: int | None) -> None:
     """The master heard of offset 100 a second ago: under many writes that is megabytes."""
     assert member.look(Told(replica)).behind == {B: behind}
+
+
+@pytest.mark.parametrize(
+    ("is_master", "has_file", "comes_back"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_dump_that_was_brought_back_is_where_an_empty_master_starts(
+    tmp_path: Path, is_master: bool, has_file: bool, comes_back: bool
+) -> None:
+    dump = tmp_path / "restored/var/lib/redis/dump.rdb"
+    dump.parent.mkdir(parents=True)
+    dump.write_bytes(b"REDIS0010")
+    base = tmp_path / "appendonlydir/appendonly.aof.1.base.rdb"
+    if has_file:
+        base.parent.mkdir()
+    member.bring_back(SimpleNamespace(path=lambda name: tmp_path / name), is_master=is_master)
+    assert base.exists() is comes_back
+    if comes_back:
+        assert base.read_bytes() == b"REDIS0010"
+        assert base.with_name("appendonly.aof.manifest").read_text() == "file appendonly.aof.1.base.rdb seq 1 type b\n"
+    # Used or not, it is not taken a second time.
+    assert not (tmp_path / "restored").exists()

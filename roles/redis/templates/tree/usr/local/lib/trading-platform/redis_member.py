@@ -22,6 +22,7 @@ import json
 import os
 import pwd
 import shlex
+import shutil
 import socket
 import ssl
 import sys
@@ -33,6 +34,8 @@ from pathlib import Path
 from typing import Any, Union
 
 FILES = Path("/etc/trading-platform/redis")
+# In the data directory: a dump that was brought back from S3, somewhere below.
+RESTORED = "restored"
 # Seconds that a replica has to catch up while writes are paused for a planned failover.
 CATCH_UP = 5
 # Seconds that Redis has to begin a dump, and to end it.
@@ -331,12 +334,19 @@ def load() -> Host:
     if os.geteuid() == 0:
         admin = json.loads((FILES / "admin.json").read_text(encoding="utf-8"))
         account = pwd.getpwnam(values["user"])
+        given(Path(values["state"]) / RESTORED, account)
         os.initgroups(values["user"], account.pw_gid)
         os.setgid(account.pw_gid)
         os.setuid(account.pw_uid)
         os.umask(0o007)
     paths = {name: Path(values[name]) for name in ("state", "pki")}
     return Host(**{**values, **paths, "admin": admin})
+
+
+def given(top: Path, account: pwd.struct_passwd) -> None:
+    """Brought back under the numbers that the account had on another host."""
+    for path in [top, *top.rglob("*")] if top.is_dir() else []:
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 # ----- commands
@@ -366,10 +376,26 @@ def prepare_redis(host: Host) -> None:
             f"{host.state} holds data that no sentinel of the set {host.name} knows, and joining would wipe it. "
             "Nothing was started. Move the data away (or find out whose it is), then start the service again."
         )
+    bring_back(host, is_master=not verdict.master)
     host.write("redis.conf", redis_file(FILES / "redis.conf", verdict.master, host.port))
     host.write("running.conf", landed("redis.conf"))
     host.write("running.acl", landed("users.acl"))
     host.path("clean").unlink(missing_ok=True)
+
+
+def bring_back(host: Host, *, is_master: bool) -> None:
+    """A dump becomes the base of the append-only file: Redis with appendonly reads nothing else, and would start empty."""
+    dump = next(host.path(RESTORED).rglob("dump.rdb"), None)
+    place, new = host.path("appendonlydir"), host.path("appendonlydir.new")
+    if dump and is_master and not place.exists():
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(0o750)
+        shutil.copyfile(dump, new / "appendonly.aof.1.base.rdb")
+        (new / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n", encoding="utf-8")
+        new.replace(place)
+        tell(f"starts with what was brought back: {dump}")
+    # A replica copies from the master.
+    shutil.rmtree(host.path(RESTORED), ignore_errors=True)
 
 
 def prepare_sentinel(host: Host) -> None:

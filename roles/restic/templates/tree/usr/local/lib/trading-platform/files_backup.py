@@ -309,9 +309,14 @@ def restore(told: Settings, asked: argparse.Namespace) -> None:
     where = f"in place of {path}; files that the copy lacks stay" if over else f"to {target}{path}"
     sys.stdout.write(f"{table([copy])}\n{len(files)} files, {size} bytes, {where}\n")
     if not asked.check:
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        words = ["--no-lock", "--verify", "--include", literal(path), "--target", str(target)]
-        restic(told, "restore", copy["id"], *words)
+        # Under another name first: who finds the directory finds all of it.
+        new = target if over else target.with_name(f"{target.name}.new")
+        if not over:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(mode=0o700, parents=True)
+        restic(told, "restore", copy["id"], "--no-lock", "--verify", "--include", literal(path), "--target", str(new))
+        if not over:
+            new.replace(target)
         sys.stdout.write("Restored, and read once more.\n")
 
 
