@@ -384,7 +384,7 @@ def prepare_redis(host: Host) -> None:
 
 
 def bring_back(host: Host, *, is_master: bool) -> None:
-    """A dump becomes the base of the append-only file: Redis with appendonly reads nothing else, and would start empty."""
+    """A dump becomes the base of the append-only file: Redis reads nothing else, and would start empty."""
     dump = next(host.path(RESTORED).rglob("dump.rdb"), None)
     place, new = host.path("appendonlydir"), host.path("appendonlydir.new")
     if dump and is_master and not place.exists():
