@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import backups
 import data
 import pytest
-from backups import BUCKET, PLACE, RUN, refused
+from backups import BUCKET, PLACE, RUN, STANZA, refused
 from fleet import inside, playbook
 from probe import Ledger, prepare, secret
 from releases import folded
@@ -74,15 +74,16 @@ def test_every_object_is_read_and_the_damaged_one_is_named() -> None:
     flip = "printf '\\377\\000\\377' | dd of=%s bs=1 seek=5000 conv=notrunc status=none"
     inside("world1", f"cp -p {victim} /var/tmp/kept && {flip % victim}")
     try:
-        refused("backup", "-e", "do=verify", says=victim.removeprefix(f"{BUCKET}/"))
+        refused("backup", "-e", "do=verify", says=victim.removeprefix(f"{BUCKET}/{STANZA}/"))
     finally:
         inside("world1", f"mv /var/tmp/kept {victim}")
 
 
+@pytest.mark.long
 def test_s3_away_is_loud_and_costs_the_database_nothing() -> None:
     """FAULT 10: the job fails and says so; logs wait on the disk, and are all there once S3 is back."""
     who = data.replica()
-    with Ledger("app1", seconds=120) as run:
+    with Ledger("app1", seconds=400, rate=100) as run:
         run.wait_ready()
         with data.stopped("s3", "world1"):
             failed = playbook("playbooks/backup.yml", "-e", "do=now", "-e", "schedule=incremental")

@@ -44,6 +44,7 @@ def test_a_drill_restores_compares_and_measures_beside_a_running_ledger(tmp_path
     assert not inside(who, "find /var/lib/postgresql/*/trading.scratch -mindepth 1 -maxdepth 1 -type d")
 
 
+@pytest.mark.long
 def test_a_table_of_a_moment_comes_back_beside_the_present_one() -> None:
     main = data.primary()
     data.sql(
