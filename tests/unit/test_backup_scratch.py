@@ -15,7 +15,7 @@ from program import imported
 ROOT = Path(__file__).resolve().parents[2]
 LIB = ROOT / "roles/backup/templates/tree/usr/local/lib/trading-platform"
 scratch = imported(LIB / "backup_scratch.py")
-place = sys.modules["backup_place"]
+place, source = sys.modules["backup_place"], sys.modules["backup_source"]
 report = scratch.backup_report
 MIB = 1 << 20
 CHECK = {"name": "no problem", "database": "trading", "query": "select", "answer": ""}
@@ -39,11 +39,11 @@ GOOD: dict[str, Any] = {
 
 @pytest.mark.parametrize("lsn", ["0/0", "0/5000028", "0/FFFFFFFF", "A/1000000"])
 def test_a_position_there_and_back(lsn: str) -> None:
-    assert scratch.position(scratch.number(lsn)) == lsn
+    assert source.position(source.number(lsn)) == lsn
 
 
 def test_a_position_in_its_log() -> None:
-    assert scratch.segment(scratch.number("A/50000FF")) == "0000000A00000005"
+    assert source.segment(source.number("A/50000FF")) == "0000000A00000005"
 
 
 def kept(last: str | None, database: int = 1) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def kept(last: str | None, database: int = 1) -> dict[str, Any]:
     ],
 )
 def test_where_the_archive_ends(archive: list[dict[str, Any]], end: str) -> None:
-    assert scratch.position(scratch.archived(archive)) == end
+    assert source.position(source.archived(archive)) == end
 
 
 def made(label: str, stop: str, error: bool = False) -> dict[str, Any]:
@@ -81,12 +81,12 @@ def made(label: str, stop: str, error: bool = False) -> dict[str, Any]:
     ],
 )
 def test_the_newest_set_before_a_position(sets: list[dict[str, Any]], label: str) -> None:
-    assert scratch.newest(sets, "0/30")["label"] == label
+    assert source.newest(sets, "0/30")["label"] == label
 
 
 def test_no_set_before_a_position() -> None:
     with pytest.raises(scratch.Trouble, match=r"No set .* before 0/30: take a full backup"):
-        scratch.newest([made("a", "0/31"), made("b", "0/10", error=True)], "0/30")
+        source.newest([made("a", "0/31"), made("b", "0/10", error=True)], "0/30")
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ def test_no_set_before_a_position() -> None:
 def test_a_set_that_ends_after_the_moment(kind: str, value: str, refusal: str | None) -> None:
     target = place.Target("a", 1, kind, value)
     if refusal is None:
-        assert scratch.sized([made("a", "0/10")], target) == 5
+        assert source.sized([made("a", "0/10")], target) == 5
         return
     with pytest.raises(scratch.Trouble, match=refusal):
-        scratch.sized([made("a", "0/10")], target)
+        source.sized([made("a", "0/10")], target)
 
 
 def test_a_set_that_is_not_there() -> None:
     with pytest.raises(scratch.Trouble, match="no set b; there are: a"):
-        scratch.sized([made("a", "0/10")], place.Target("b", 1, "default"))
+        source.sized([made("a", "0/10")], place.Target("b", 1, "default"))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_room_on_the_disk() -> None:
     ],
 )
 def test_commits_of_a_log(line: str, found: list[str]) -> None:
-    assert scratch.COMMIT.findall(line) == found
+    assert source.COMMIT.findall(line) == found
 
 
 @pytest.mark.parametrize("text", ["plain", "o'clock", "''"])
