@@ -100,6 +100,6 @@ def test_ctrl_c_while_the_ca_signs_leaves_no_key_behind() -> None:
 
 
 def test_the_host_is_healthy_afterwards() -> None:
-    ran = site("--limit", "db1")
+    ran = site("--limit", "db1", "--tags", "pki,postgres")
     assert ran.code == 0, ran.output
     assert ran.changed["db1"] == 0, ran.output
