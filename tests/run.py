@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -134,7 +135,13 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+# Set by Ctrl-C: the running steps got the same one, and no other may start.
+interrupted = threading.Event()
+
+
 def run(step: Step, *, live: bool) -> Outcome:
+    if interrupted.is_set():
+        return Outcome()
     if shutil.which(step.command[0]) is None and "/" not in step.command[0]:
         missing = f"FAILED {step.name}: {step.command[0]} is not on PATH, and bin/setup should have brought it\n"
         return Outcome(failed=1, told=(missing,))
@@ -173,8 +180,7 @@ def run_all(steps: list[Step], *, workers: int, live: bool) -> Outcome:
         try:
             return sum(pool.map(lambda step: run(step, live=live), steps), Outcome())
         except KeyboardInterrupt:
-            # The running steps got the same Ctrl-C; the others must not start.
-            pool.shutdown(wait=False, cancel_futures=True)
+            interrupted.set()
             raise
 
 
@@ -193,15 +199,17 @@ def prove(asked: argparse.Namespace) -> Outcome:
         # Molecule notes that it made a fleet, and is not told when bin/down or a reboot takes it away.
         forget = [] if fleet_stands() else [molecule("destroy")]
         return run_all([*forget, *(molecule("test", name) for name in asked.scenario)], workers=1, live=True)
-    total = run_all(fast_steps(), workers=os.cpu_count() or 1, live=False)
     if asked.fast:
-        return total
+        return run_all(fast_steps(), workers=os.cpu_count() or 1, live=False)
     default, *stories = scenarios(long=asked.long)
+    # Making the fleet's images keeps one core busy: the other one has time for what needs no fleet.
+    with ThreadPoolExecutor(1) as beside:
+        fast = beside.submit(run_all, fast_steps(), workers=1, live=False)
+        total = run_all([molecule("destroy"), molecule("test", default)], workers=1, live=True)
+        total += fast.result()
     # Default has converged the fleet that most stories stand on, and each leaves it healthy: site.yml is not run again.
     steps = [molecule("test" if name in OWN_FLEET else "verify", name) for name in stories]
-    total += run_all(
-        [molecule("destroy"), molecule("test", default), *steps, molecule("destroy")], workers=1, live=True
-    )
+    total += run_all([*steps, molecule("destroy")], workers=1, live=True)
     if not asked.long:
         say(f"left to bin/test --long: {', '.join(sorted(LONG_SCENARIOS))}, and the tests skipped above\n")
     return total
