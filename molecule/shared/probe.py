@@ -156,6 +156,12 @@ class Result:
         assert not wrong, f"{', '.join(wrong)}: {json.dumps(told, indent=1)}"
         assert told["acknowledged"], f"nothing was acknowledged: {json.dumps(told, indent=1)}"
 
+    def assert_unnoticed(self) -> None:
+        """Sound, and no transaction failed."""
+        self.assert_sound()
+        failed = self.figures["failed_transactions"]
+        assert failed == 0, f"{failed} transactions failed: {json.dumps(self.figures, indent=1)}"
+
 
 class Probe:
     """A running probe. Leaving the block ends it, and if this process dies, its stdin ends and it stops by itself."""

@@ -94,8 +94,7 @@ def test_s3_away_is_loud_and_costs_the_database_nothing() -> None:
             data.sql(data.primary(), "select pg_switch_wal()")
             run.wait_writing(30)
         outcome = run.result()
-    outcome.assert_sound()
-    assert outcome.failed_transactions == 0, outcome.figures
+    outcome.assert_unnoticed()
     data.wait_until(
         "the archive catches up",
         lambda: "archive has all" in inside(data.primary(), f"runuser -u postgres -- {RUN} flush || true"),

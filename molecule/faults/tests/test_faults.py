@@ -13,6 +13,8 @@ from probe import Ledger, Writable, compare, prepare
 
 # The fast preset (roles/postgres) on Debian 12.
 TTL = 15
+# Commits a second: enough to see each gap. bench/run failover has as many as the machine can do.
+RATE = 150
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,7 +37,11 @@ def beyond(name: str) -> list[str]:
 def test_2_a_partition_never_makes_two_primaries() -> None:
     """The isolated primary still hears its clients: the worst of all partitions."""
     isolated, other = data.primary(), data.replica()
-    with Writable("app1", isolated) as old, Writable("app2", other) as new, Ledger("app1", seconds=150) as run:
+    with (
+        Writable("app1", isolated) as old,
+        Writable("app2", other) as new,
+        Ledger("app1", seconds=150, rate=RATE) as run,
+    ):
         run.wait_ready()
         with data.cut_off(isolated, beyond(isolated)) as at:
             run.wait_writing(60)
@@ -57,7 +63,7 @@ def test_3_a_frozen_agent_is_fenced_by_the_synchronous_commit(how: str) -> None:
     rewound away. The role's launcher mends that; without it this test loses rows.
     """
     hung, other = data.primary(), data.replica()
-    with Writable("app1", hung) as old, Writable("app2", other) as new, Ledger("app1", seconds=150) as run:
+    with Writable("app1", hung) as old, Writable("app2", other) as new, Ledger("app1", seconds=150, rate=RATE) as run:
         run.wait_ready()
         at = time.monotonic()
         if how == "patroni":
@@ -82,20 +88,19 @@ def test_3_a_frozen_agent_is_fenced_by_the_synchronous_commit(how: str) -> None:
 @pytest.mark.long
 def test_4_one_etcd_member_less_is_not_noticed() -> None:
     before, timeline = data.primary(), data.timeline()
-    with Ledger("app1", seconds=60) as run:
+    with Ledger("app1", seconds=60, rate=RATE) as run:
         run.wait_ready()
         with data.stopped("etcd", "ops1"):
             time.sleep(TTL + 5)
         result = run.result()
-    result.assert_sound()
-    assert result.failed_transactions == 0, result.figures
+    result.assert_unnoticed()
     assert result.longest_gap_s < 2, result.figures
     assert (data.primary(), data.timeline()) == (before, timeline)
 
 
 def test_4_without_etcd_writes_go_on_while_all_members_answer() -> None:
     before, timeline = data.primary(), data.timeline()
-    with Ledger("app1", seconds=90) as run:
+    with Ledger("app1", seconds=90, rate=RATE) as run:
         run.wait_ready()
         with data.stopped("etcd", "db1", "db2", "ops1"):
             time.sleep(2 * TTL + 5)
@@ -103,8 +108,7 @@ def test_4_without_etcd_writes_go_on_while_all_members_answer() -> None:
         data.wait_until("etcd is back", lambda: bool(data.members()), 60)
         time.sleep(5)
         result = run.result()
-    result.assert_sound()
-    assert result.failed_transactions == 0, result.figures
+    result.assert_unnoticed()
     assert (data.primary(), data.timeline()) == (before, timeline)
     assert refused.code != 0
     assert "etcd" in refused.output
@@ -128,7 +132,7 @@ def test_4_without_etcd_and_without_the_other_member_the_primary_steps_down() ->
 def test_6_the_replicas_host_dies_and_the_policy_is_seen() -> None:
     """degrade: commits wait until the replica counts as gone, then one copy must do."""
     gone = data.replica()
-    with Ledger("app1", seconds=120) as run:
+    with Ledger("app1", seconds=120, rate=RATE) as run:
         run.wait_ready()
         data.kill_host(gone)
         try:

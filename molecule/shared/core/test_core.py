@@ -35,8 +35,7 @@ def test_a_planned_switchover_fails_no_transaction() -> None:
         assert ran.code == 0, ran.output
         time.sleep(2)
         result = run.result()
-    result.assert_sound()
-    assert result.failed_transactions == 0, result.figures
+    result.assert_unnoticed()
     # bench/run failover holds it to 2 s; a test that runs beside others is not the place to measure.
     assert result.longest_gap_s < 4, result.figures
     assert data.primary() != before
