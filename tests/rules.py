@@ -12,6 +12,7 @@ wants every label and annotation of an expected alert: what is the same each tim
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,9 @@ class Suite:
     def written(self, place: Path) -> Path:
         """As two files; the second one's path."""
         rules, tests = place / f"{self.name}.rules.yml", place / f"{self.name}.tests.yml"
-        rules.write_text(yaml.safe_dump({"groups": [{"name": self.name, "rules": [dict(rule) for rule in self.rules]}]}))
+        rules.write_text(
+            yaml.safe_dump({"groups": [{"name": self.name, "rules": [dict(rule) for rule in self.rules]}]})
+        )
         given = {"rule_files": [str(rules)], "evaluation_interval": INTERVAL, "tests": self.tests}
         tests.write_text(yaml.safe_dump(given))
         return tests
@@ -100,12 +103,17 @@ def suites(topic: str, rules: Sequence[Mapping[str, Any]], cases: Mapping[str, A
 
 
 def promtool(*words: str) -> tuple[int, str]:
-    done = subprocess.run(["promtool", *words], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        ["promtool", *words], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     return done.returncode, done.stdout
 
 
 def main(asked: list[str]) -> int:
     chosen = asked or topics()
+    if shutil.which("promtool") is None:
+        sys.stdout.write("promtool is not on PATH, and bin/setup should have brought it\n0 passed, 1 failed\n")
+        return 1
     code, said = promtool("check", "rules", *(str(RULES / f"{topic}.yml") for topic in chosen))
     if code:
         sys.stdout.write(f"{said}0 passed, 1 failed\n")
