@@ -32,4 +32,4 @@ def squared_returns(last: dict[str, float], trades: Iterable[Mapping[str, str]])
 def waiting(groups: Iterable[Mapping[str, object]], name: str) -> int:
     """Entries of a stream that a group has not acknowledged: handed out, or not even that."""
     # Redis does not know the lag of a group whose stream was cut before it had read that far.
-    return sum(int(str(one[key] or 0)) for one in groups if one["name"] == name for key in ("pending", "lag"))
+    return sum(int(str(one.get(key) or 0)) for one in groups if one["name"] == name for key in ("pending", "lag"))
