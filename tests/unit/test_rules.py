@@ -135,6 +135,7 @@ def test_what_promtool_is_given() -> None:
     rule = {
         "alert": "Down",
         "expr": "up == 0",
+        "for": "1h5m",
         "labels": {"severity": "critical"},
         "annotations": {"summary": "{{ $labels.instance }} is down", "description": "Bad."},
     }
@@ -145,5 +146,7 @@ def test_what_promtool_is_given() -> None:
         "exp_labels": {"severity": "critical", "instance": "db1"},
         "exp_annotations": {"summary": "db1 is down", "description": "Bad."},
     }
-    assert made[0].tests[0]["alert_rule_test"][0]["exp_alerts"] == [expected]
+    early, late = made[0].tests[0]["alert_rule_test"]
+    assert (early["eval_time"], early["exp_alerts"]) == ("3840s", [])
+    assert (late["eval_time"], late["exp_alerts"]) == ("1m", [expected])
     assert made[0].tests[1]["alert_rule_test"][0]["exp_alerts"] == []
