@@ -82,6 +82,7 @@ def fast_steps() -> list[Step]:
         Step("bad input", ["pytest", "tests/preflight"], many=True),
         Step("refusals", ["pytest", "tests/setup", "tests/secrets"], many=True),
         Step("types", ["bash", "-c", 'mypy "$@" bin/docs && mypy bin/secrets', "types", *PYTHON_SOURCES]),
+        Step("rules", [sys.executable, "tests/rules.py"], many=True),
         Step("unit", ["pytest", str(COLLECTION / "tests/unit"), "tests/unit"], many=True),
         Step("yamllint", ["yamllint", "--strict", "."]),
         Step("docs", ["bin/docs", "--check"]),

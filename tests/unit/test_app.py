@@ -137,6 +137,32 @@ def test_last_close(now: str, close: str) -> None:
     assert market.last_close(datetime.fromisoformat(now), time(16, 30)) == datetime.fromisoformat(close)
 
 
+def test_squared_returns() -> None:
+    last: dict[str, float] = {}
+    first = [{"company_id": "1", "price": "100"}, {"company_id": "2", "price": "10"}]
+    assert market.squared_returns(last, first) == 0
+    then = [
+        {"company_id": "1", "price": "110"},
+        {"company_id": "1", "price": "100"},
+        {"company_id": "2", "price": "10"},
+    ]
+    assert market.squared_returns(last, then) == pytest.approx(2 * 0.0953102**2)
+    assert last == {"1": 100, "2": 10}
+
+
+@pytest.mark.parametrize(
+    ("groups", "length"),
+    [
+        ([], 0),
+        ([{"name": "other", "pending": 9, "lag": 9}], 0),
+        ([{"name": "notifications", "pending": 2, "lag": 5}], 7),
+        ([{"name": "notifications", "pending": 2, "lag": None}], 2),
+    ],
+)
+def test_waiting(groups: list[dict[str, object]], length: int) -> None:
+    assert market.waiting(groups, "notifications") == length
+
+
 def test_settings(tmp_path: Path) -> None:
     (tmp_path / "session_key").write_text("secret\n")
     settings = Settings({"SERVICE": "web", "DRAIN_SECONDS": "5", "SECRETS_DIRECTORY": str(tmp_path)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from typing import Any
 
 import asyncpg
 from aiohttp import web
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
+from redis import exceptions
 
-from app import auth, inputs, prices
+from app import auth, inputs, market, prices
 from app.service import Handler, Service, failure, forever
 from app.settings import Settings
 from app.store import REDIS_AWAY, Store
+from app.worker import GROUP
 
 SESSION_SECONDS = 8 * 3600
 # How long the database or Redis may be away before this says that it is not ready. In a switchover all instances would
@@ -26,6 +29,10 @@ GRACE_SECONDS = 10
 KEPT_TRADES = 100_000
 ORDERS = Counter("app_orders", "Orders placed", ["type"])
 TRADES = Counter("app_trades", "Trades made by orders placed here")
+TRADED = Counter("app_traded_value", "EUR that these trades moved")
+QUEUE = Gauge("app_queue_length", "Trades that no worker has told to their parties yet")
+# How often to look at the queue.
+QUEUE_SECONDS = 5
 
 
 class Api:
@@ -113,6 +120,7 @@ class Api:
             return web.Response(text=text, content_type="application/json")
         ORDERS.labels(order.type).inc()
         TRADES.inc(len(placed["trades"]))
+        TRADED.inc(sum(trade["quantity"] * float(trade["price"]) for trade in placed["trades"]))
         return web.Response(text=text, status=201, content_type="application/json")
 
     async def _publish(self, placed: dict[str, Any]) -> None:
@@ -199,6 +207,18 @@ async def _watch(service: Service, store: Store) -> None:
         await asyncio.sleep(1)
 
 
+async def _count(store: Store) -> None:
+    """Keeps the queue's length; the last one known while Redis is away."""
+    while True:
+        with contextlib.suppress(*REDIS_AWAY):
+            try:
+                QUEUE.set(market.waiting(await store.redis.xinfo_groups(prices.STREAM), GROUP))
+            except exceptions.ResponseError:
+                # Nobody has traded yet: there is no stream.
+                QUEUE.set(0)
+        await asyncio.sleep(QUEUE_SECONDS)
+
+
 async def _serve(settings: Settings) -> int:
     service, api = Service(settings), Api(settings)
     stream = prices.Prices(service, api.store)
@@ -216,7 +236,7 @@ async def _serve(settings: Settings) -> int:
     route.add_get("/api/companies", api.listing(COMPANIES, "companies", own=False))
     route.add_get("/ws/prices", stream.handle)
     service.leave = stream.leave
-    works = (lambda: _watch(service, api.store), stream.read, stream.beat)
+    works = (lambda: _watch(service, api.store), lambda: _count(api.store), stream.read, stream.beat)
     tasks = [asyncio.create_task(service.keep(work)) for work in works]
     try:
         return await service.run()

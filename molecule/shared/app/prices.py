@@ -9,8 +9,9 @@ import time
 from typing import Any
 
 from aiohttp import WSCloseCode, web
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
+from app import market
 from app.service import Service
 from app.store import REDIS_AWAY, Store, UnavailableError
 
@@ -18,6 +19,7 @@ STREAM = "trades"
 # At most so many messages a second, however many trades there are.
 PAUSE_SECONDS, HEARTBEAT_SECONDS = 0.2, 1
 GOODBYE: dict[str, Any] = {"code": WSCloseCode.GOING_AWAY, "message": b"going away"}
+RETURNS = Counter("app_price_returns_squared", "Squared logarithmic returns of all trades, for realised volatility")
 OPEN = Gauge("app_websockets", "Open price streams")
 
 
@@ -35,6 +37,7 @@ class Prices:
         self._store = store
         self._clients: set[web.WebSocketResponse] = set()
         self._leaving = False
+        self._last: dict[str, float] = {}
         self._goodbyes: dict[web.WebSocketResponse, asyncio.Task[bool]] = {}
 
     async def _send(self, client: web.WebSocketResponse, text: str) -> None:
@@ -65,6 +68,7 @@ class Prices:
                 continue
             for _, entries in answer:
                 last = entries[-1][0]
+                RETURNS.inc(market.squared_returns(self._last, (entry for _, entry in entries)))
                 await self._tell(type="prices", prices=latest(entries))
             await asyncio.sleep(PAUSE_SECONDS)
 
