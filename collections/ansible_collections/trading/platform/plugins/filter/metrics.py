@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.trading.platform.plugins.module_utils._metrics import routing, targets
+from ansible_collections.trading.platform.plugins.module_utils._metrics import exporters, routing, targets
 
 
 def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,6 +28,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "alertmanager_config": named("alertmanager", routing.config),
+            "exporter_landed": named("exporter_on", exporters.landed),
+            "exporter_targets": named("exporter_on", exporters.targets),
             "front_modules": named("exporter", targets.front_modules),
             "scrape_configs": named("prometheus_targets", targets.scrape_configs),
         }

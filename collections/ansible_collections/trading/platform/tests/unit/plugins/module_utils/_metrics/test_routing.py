@@ -77,8 +77,8 @@ def test_what_would_not_arrive_is_refused(changed: dict[str, Any], message: str)
 
 
 def test_a_route_that_lets_go_on_takes_nothing() -> None:
-    routes = [
+    routes: list[dict[str, Any]] = [
         {"matchers": ['a="b"'], "receiver": "page", "continue": True},
         {"matchers": ['a="b"'], "receiver": "slack"},
     ]
-    assert list(problems(SEVERITIES, RECEIVERS, routes)) == []
+    assert list(problems(SEVERITIES, RECEIVERS, list(routes))) == []
