@@ -35,7 +35,7 @@ def chosen(table: Mapping[str, Mapping[str, Any]], on: Sequence[str]) -> Iterato
 
 
 def landed(table: Mapping[str, Mapping[str, Any]], on: Sequence[str], banner: str) -> dict[str, Any]:
-    """content and modes of config_tree, packages, units (names) and what apply restarts."""
+    """content and apply of config_tree, packages and units (names)."""
     content: dict[str, str] = {}
     units: list[str] = []
     restarted: dict[str, list[str]] = {}
@@ -54,7 +54,11 @@ def landed(table: Mapping[str, Mapping[str, Any]], on: Sequence[str], banner: st
         "content": content,
         "packages": list(dict.fromkeys(units)),
         "units": list(dict.fromkeys(units)),
-        "restarted": {unit: list(dict.fromkeys(paths)) for unit, paths in restarted.items()},
+        # A bracket in a unit's name makes it a pattern: no error where the package is not installed yet.
+        "apply": [
+            {"match": list(dict.fromkeys(paths)), "command": f"systemctl try-restart {unit}.servic[e]"}
+            for unit, paths in restarted.items()
+        ],
     }
 
 

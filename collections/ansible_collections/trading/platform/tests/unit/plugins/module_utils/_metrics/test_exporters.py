@@ -26,18 +26,18 @@ def test_an_exporter_is_its_arguments_and_comes_back_by_itself() -> None:
     assert found["content"]["etc/default/node-x"] == "# managed\nARGS='--a=1 --b'\nUSER='m'\n"
     assert "StartLimitIntervalSec=0" in found["content"]["etc/systemd/system/node-x.service.d/trading.conf"]
     assert found["packages"] == found["units"] == ["node-x"]
-    assert found["restarted"] == {"node-x": ["etc/default/node-x"]}
+    assert found["apply"] == [{"match": ["etc/default/node-x"], "command": "systemctl try-restart node-x.servic[e]"}]
 
 
 def test_two_jobs_may_be_one_process() -> None:
     found = landed(TABLE, ["redis", "sentinel"], "managed")
     assert found["units"] == ["redis-x"]
-    assert found["restarted"] == {"redis-x": ["etc/x/pw", "etc/default/redis-x"]}
+    assert [one["match"] for one in found["apply"]] == [["etc/x/pw", "etc/default/redis-x"]]
 
 
 def test_a_program_needs_no_unit() -> None:
     found = landed(TABLE, ["pgbouncer"], "managed")
-    assert found == {"content": {"etc/x/pgbouncer.json": "{}"}, "packages": [], "units": [], "restarted": {}}
+    assert found == {"content": {"etc/x/pgbouncer.json": "{}"}, "packages": [], "units": [], "apply": []}
 
 
 @pytest.mark.parametrize(
