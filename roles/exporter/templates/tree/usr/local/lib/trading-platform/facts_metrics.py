@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -I
 """What only root can see of this host, for Prometheus. Managed by Ansible (role exporter); standard library only.
 
-Run by trading-facts-metrics.timer. Certificates and when they end, whether a reboot is due, when site.yml last went well, files that
-somebody changed since, containers. Written to the node exporter's directory in one move.
+Run by trading-facts-metrics.timer: when certificates end, whether a reboot is due, when site.yml last went well, files
+that somebody changed since, containers. Written to the node exporter's directory in one move.
 """
 
 from __future__ import annotations

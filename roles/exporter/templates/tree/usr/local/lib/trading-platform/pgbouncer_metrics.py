@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -I
 """pgbouncer's numbers for Prometheus. Managed by Ansible (role exporter); standard library and psql only.
 
-Run by prometheus-exporter-exporter at each scrape. Columns are found by their names, so pgbouncer 1.18 to 1.24 will do, and metrics
-are called as prometheus-community's exporter calls them.
+Run by prometheus-exporter-exporter at each scrape. Columns are found by their names, which holds from pgbouncer 1.18
+on; metrics are called as prometheus-community's exporter calls them.
 """
 
 from __future__ import annotations
