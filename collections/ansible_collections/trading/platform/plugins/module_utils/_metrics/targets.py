@@ -148,7 +148,8 @@ def _module(target: Mapping[str, Any], certificate: str) -> dict[str, Any]:
         "port": int(target["port"]),
         "scheme": target.get("scheme") or "http",
         "path": target.get("path") or "/metrics",
+        # Prometheus looks at what it gets; a second look by the front would cost as much again.
+        "verify": False,
         **(tls if target.get("scheme") == "https" else {}),
     }
-    # Prometheus looks at what it gets; a second look by the front would cost as much again.
-    return {"method": "http", "timeout": target.get("timeout") or "4s", "verify": False, "http": http}
+    return {"method": "http", "timeout": target.get("timeout") or "4s", "http": http}

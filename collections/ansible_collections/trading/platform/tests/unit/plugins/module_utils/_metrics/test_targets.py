@@ -114,7 +114,8 @@ def test_the_front_passes_on_what_the_host_serves() -> None:
         "/pki/exporter",
     )
     assert list(found) == ["node", "patroni", "app"]
-    assert found["node"]["http"] == {"address": "127.0.0.1", "port": 9100, "scheme": "http", "path": "/metrics"}
+    place = {"address": "127.0.0.1", "port": 9100, "scheme": "http", "path": "/metrics"}
+    assert found["node"]["http"] == {**place, "verify": False}
     assert found["patroni"]["http"]["tls_cert_file"] == "/pki/exporter/fullchain.pem"
     assert found["app"] == {"method": "exec", "timeout": "4s", "exec": {"command": "/x/metrics", "args": ["--all"]}}
 
