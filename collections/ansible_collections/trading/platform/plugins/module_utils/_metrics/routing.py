@@ -89,8 +89,8 @@ def config(
     # Without an outside service the watchdog goes nowhere, and not to whoever is paged.
     told.append({"name": DEADMAN, **({"webhook_configs": [dict(deadman)]} if deadman.get("url") else {})})
     ways.append({
-        "matchers": ['alertname="Watchdog"'], "receiver": DEADMAN, "group_wait": "0s", "group_interval": "30s",
-        "repeat_interval": "30s",
+        "matchers": ['alertname="Watchdog"'], "receiver": DEADMAN, "group_wait": "0s", "group_interval": "10s",
+        "repeat_interval": "20s",
     })  # fmt: skip
     ways += [dict(route) for route in routes]
     # A rule may name who is to be told, where its severity alone would tell others.
