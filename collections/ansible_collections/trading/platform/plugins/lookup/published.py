@@ -23,6 +23,14 @@ options:
     type: list
     elements: str
     default: []
+  hosts:
+    description:
+      - What these hosts' roles publish, in their order, each element with the key C(host) besides.
+      - Without it that of the current host.
+      - A host that a C(--limit) leaves out counts all the same; what its roles compute from facts must not be among it.
+    type: list
+    elements: str
+    version_added: 0.2.0
   site:
     description: Path of site.yml. Without it the nearest in or above the playbook's directory, then beside ansible.cfg.
     type: path
@@ -43,11 +51,19 @@ EXAMPLES = r"""
       vars:
         pki_certificates: "{{ lookup('trading.platform.published', 'certificates', roles=['etcd']) }}"
     - role: etcd
+
+- name: What is scraped is what all hosts serve
+  hosts: ops
+  roles:
+    - role: prometheus
+      vars:
+        prometheus_targets: "{{ lookup('trading.platform.published', 'scrape_targets', hosts=groups['all']) }}"
 """
 
 RETURN = r"""
 _raw:
-  description: The elements, in the order of site.yml, each with the key C(role) added.
+  description:
+    - The elements, in the order of site.yml, each with the key C(role) added, and C(host) where O(hosts) was given.
   type: list
   elements: dict
 """
@@ -70,6 +86,17 @@ from ansible_collections.trading.platform.plugins.module_utils._site.patterns im
 from ansible_collections.trading.platform.plugins.plugin_utils._site import Evaluator, roles_path, site_path
 
 
+def scope_of(host: str, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of another host, as the plays see them: every host takes part, whatever --limit says."""
+    hostvars, groups = scope["hostvars"], scope["groups"]
+    if host not in groups["all"]:
+        raise SiteError(f"{host} is not in the inventory. Correct the list `hosts`.")
+    everyone = list(groups["all"])
+    play = dict.fromkeys(("ansible_play_hosts_all", "ansible_play_hosts", "ansible_play_batch"), everyone)
+    shared = {name: scope[name] for name in ("playbook_dir", "inventory_dir", "ansible_check_mode") if name in scope}
+    return {**shared, **hostvars.raw_get(host), **play, "hostvars": hostvars, "groups": groups}
+
+
 class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """One list per term, concatenated; wrapped so that `lookup` with one term returns the list itself."""
@@ -80,7 +107,16 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         try:
             site = site_path(self.get_option("site"), scope, C.CONFIG_FILE)
             evaluator = Evaluator(self._templar, self._loader)
-            found = [element for kind in terms for element in self._kind(kind, site, scope, evaluator)]
+            hosts = self.get_option("hosts")
+            if hosts is None:
+                found = [element for kind in terms for element in self._kind(kind, site, scope, evaluator)]
+            else:
+                found = [
+                    {"host": host, **element}
+                    for host in hosts
+                    for kind in terms
+                    for element in self._kind(kind, site, scope_of(host, scope), evaluator)
+                ]
         except SiteError as exc:
             raise AnsibleLookupError(f"published {', '.join(terms)}: {exc}") from exc
         return [found]

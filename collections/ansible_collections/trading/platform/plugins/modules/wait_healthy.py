@@ -84,6 +84,12 @@ options:
     description: Pause between rounds, in seconds.
     type: float
     default: 0.5
+  stamp:
+    description:
+      - A file that is touched once all is well. Its time says when that was last so, which is a record and no change.
+      - Its directory has to exist.
+    type: path
+    version_added: 0.2.0
 attributes:
   check_mode:
     description: Does not wait, and says so.
@@ -117,6 +123,7 @@ waiting:
 
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -178,6 +185,7 @@ def main() -> None:
         "checks": {"type": "list", "elements": "dict", "required": True, "options": CHECK},
         "timeout": {"type": "int", "default": 60},
         "interval": {"type": "float", "default": 0.5},
+        "stamp": {"type": "path"},
     }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     wrong = invalid(module.params["checks"])
@@ -191,6 +199,11 @@ def main() -> None:
     facts = {"changed": False, "seconds": round(time.monotonic() - started, 2), "waiting": waiting}
     if waiting:
         module.fail_json(msg=message(states, module.params["timeout"]), **facts)
+    if module.params["stamp"]:
+        try:
+            Path(module.params["stamp"]).touch()
+        except OSError as exc:
+            module.fail_json(msg=f"All is well, but {module.params['stamp']} cannot be touched: {exc}", **facts)
     module.exit_json(**facts)
 
 
