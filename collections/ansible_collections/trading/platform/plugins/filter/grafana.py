@@ -32,7 +32,7 @@ def grafana_files(boards: Mapping[str, str], overview: Sequence[str], own: Mappi
         raise AnsibleFilterError(f"grafana_files: {exc}") from exc
 
 
-def grafana_secrets(places: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def grafana_secrets(places: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str]:
     return provision.secrets(places)
 
 

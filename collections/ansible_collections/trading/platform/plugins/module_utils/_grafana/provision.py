@@ -85,8 +85,10 @@ def dashboards(boards: Mapping[str, str], overview: Sequence[str], own: Mapping[
     return files
 
 
-def secrets(places: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def secrets(places: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str]:
     """A file for each password, because provisioning files and grafana.ini only name them."""
     return {
-        f"{SECRETS}/{name}_password": str(place["password"]) for name, place in places.items() if place.get("password")
+        f"{SECRETS}/{name}_password": str(place["password"])
+        for name, place in places.items()
+        if place and place.get("password")
     }
