@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from roles.grafana.dashboards import BOARDS, __main__, files, metrics, pages
-from roles.grafana.dashboards.panels import Board, Panel, Thresholds, below, by_hand, exactly, least, stat
+from roles.grafana.dashboards import BOARDS, __main__, files, metrics, pages, render
+from roles.grafana.dashboards.panels import COLUMNS, Board, Panel, Thresholds, below, by_hand, exactly, least, stat
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "roles/prometheus/files/rules/recording.yml"
@@ -75,6 +75,15 @@ def test_a_dashboard_is_small_and_answers_first(board: Board) -> None:
     assert any(panel.thresholds.judges for panel in board.top)
     for what in (Counter(panel.key for panel in board.panels), Counter(panel.number for panel in board.panels)):
         assert max(what.values()) == 1, "alerts link to panels by key and number, so each is there once"
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_a_dashboard_has_no_holes_and_cuts_off_no_title(board: Board) -> None:
+    rows: dict[int, int] = {}
+    for panel, (_, y, width, _) in zip(board.panels, render.layout(board), strict=True):
+        rows[y] = rows.get(y, 0) + width
+        assert len(panel.title) <= 9.5 * width, f"{panel.title!r} does not fit on a screen of 1920 pixels"
+    assert set(rows.values()) == {COLUMNS}
 
 
 @pytest.mark.parametrize(("board", "panel"), PANELS)

@@ -160,6 +160,7 @@ BOARD = Board(
             "What failed, by name. Empty is well.",
             legend="Failed",
             empty_when_good=True,
+            width=24,
         ),
     ),
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Protocol, Self
@@ -102,8 +103,8 @@ class Placed(Builder[dashboard.Panel]):
 
 def layout(board: Board) -> list[tuple[int, int, int, int]]:
     """x, y, width and height of each panel: the top row shares the width, below each has its own."""
-    each = COLUMNS // len(board.top)
-    places = [(each * number, 0, each, TOP) for number in range(len(board.top))]
+    edges = [round(COLUMNS * number / len(board.top)) for number in range(len(board.top) + 1)]
+    places = [(left, 0, right - left, TOP) for left, right in itertools.pairwise(edges)]
     x, y = 0, TOP
     for panel in board.body:
         if x + panel.width > COLUMNS:

@@ -20,7 +20,7 @@ BOARD = Board(
     top=(
         stat(
             "certificates",
-            "Internal certificates: over 20 days left",
+            "Own certificates: over 20 days left",
             "min(trading_certificate_ends_timestamp_seconds{ENV}) - time()",
             "s",
             least(1728000, 604800),
