@@ -89,8 +89,8 @@ BOARD = Board(
             "sum by (result) (rate(trading_log_store_documents_total{ENV}[$__rate_interval]))",
             "ops",
             NEUTRAL,
-            "What became of them. Known ones came twice after a fault and are stored once; refused and strange ones are in "
-            "the collector's file.",
+            "What became of them. Known ones came twice after a fault and are stored once; refused and strange ones "
+            "are in the collector's file.",
             legend="{{result}}",
         ),
         timeseries(

@@ -108,7 +108,7 @@ BOARD = Board(
         logs(
             "logins",
             "Refused logins: none you do not know",
-            "message:(failed OR failure OR invalid) AND (process.name:(sshd OR sudo) OR message:authentication)",
+            "message:(failed OR failure OR invalid) AND service.name:(sshd OR sudo OR postgresql)",
             "sshd, sudo and PostgreSQL, newest first. Addresses are masked where document 002 asks for it.",
         ),
     ),
