@@ -20,11 +20,26 @@ from typing import Any
 from . import BOARDS
 from .files import drift, wanted, write
 from .panels import by_hand
+from .render import RELEASES
 
 
 def queries() -> list[dict[str, Any]]:
-    """Each query of each panel, and of each dashboard's variables."""
-    return [
+    """Each query of each panel, and those of the marks of releases, of which there are none in most minutes."""
+    marks = [
+        {
+            "dashboard": board.uid,
+            "panel": "releases",
+            "title": "Releases",
+            "legend": "",
+            "source": "prometheus",
+            "instant": False,
+            "expr": by_hand(board.expand(RELEASES)),
+            "may_be_empty": True,
+        }
+        for board in BOARDS
+        if board.releases
+    ]
+    return marks + [
         {
             "dashboard": board.uid,
             "panel": panel.key,
