@@ -13,7 +13,7 @@ import asyncpg
 from aiohttp import web
 from prometheus_client import Counter
 
-from app import auth, inputs, prices
+from app import auth, inputs, portfolio, prices
 from app.service import Handler, Service, failure, forever
 from app.settings import Settings
 from app.store import REDIS_AWAY, Store
@@ -216,7 +216,12 @@ async def _serve(settings: Settings) -> int:
     route.add_get("/api/companies", api.listing(COMPANIES, "companies", own=False))
     route.add_get("/ws/prices", stream.handle)
     service.leave = stream.leave
-    works = (lambda: _watch(service, api.store), stream.read, stream.beat)
+    works = (
+        lambda: _watch(service, api.store),
+        lambda: portfolio.count(api.store),
+        stream.read,
+        stream.beat,
+    )
     tasks = [asyncio.create_task(service.keep(work)) for work in works]
     try:
         return await service.run()

@@ -96,8 +96,8 @@ BOARD = Board(
             "portfolio",
             "Portfolios: value, and profit over what was paid in",
             {
-                "value": "max(pg_market_portfolio_value{ENV})",
-                "profit": "max(pg_market_portfolio_value{ENV}) - max(pg_market_paid_in{ENV})",
+                "value": "max(app_portfolio_value{ENV})",
+                "profit": "max(app_portfolio_value{ENV}) - max(app_paid_in{ENV})",
             },
             "currencyEUR",
             NEUTRAL,

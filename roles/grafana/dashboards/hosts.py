@@ -9,8 +9,7 @@ from .panels import NEUTRAL, Board, below, stat, table, timeseries
 
 # What is a disk for our purposes: no memory, no image, no bind mount of a container.
 DISKS = (
-    'fstype!~"tmpfs|overlay|squashfs|ramfs|nsfs"'
-    ',mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?|/etc/.*|/var/lib/docker/.*"'
+    'fstype!~"tmpfs|squashfs|ramfs|nsfs",mountpoint!~"/(run|dev|sys|proc|boot/efi)(/.*)?|/etc/.*|/var/lib/docker/.*"'
 )
 
 BOARD = Board(
