@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import Counter, Gauge
 from redis import exceptions
 
-from app import auth, inputs, market, prices
+from app import auth, inputs, market, portfolio, prices
 from app.service import Handler, Service, failure, forever
 from app.settings import Settings
 from app.store import REDIS_AWAY, Store
@@ -236,7 +236,13 @@ async def _serve(settings: Settings) -> int:
     route.add_get("/api/companies", api.listing(COMPANIES, "companies", own=False))
     route.add_get("/ws/prices", stream.handle)
     service.leave = stream.leave
-    works = (lambda: _watch(service, api.store), lambda: _count(api.store), stream.read, stream.beat)
+    works = (
+        lambda: _watch(service, api.store),
+        lambda: _count(api.store),
+        lambda: portfolio.count(api.store),
+        stream.read,
+        stream.beat,
+    )
     tasks = [asyncio.create_task(service.keep(work)) for work in works]
     try:
         return await service.run()
