@@ -14,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -52,6 +52,10 @@ def iban(text: str) -> bool:
 CHECKS: Mapping[str, Callable[[str], bool]] = {"luhn": luhn, "iban": iban}
 
 
+# Anchors speak of one text's ends; such a rule is asked of each text.
+ANCHOR = re.compile(r"\^|\$|\\[AZ]")
+
+
 @dataclass(frozen=True)
 class Mask:
     """One rule. `hints`: lower-case words of which one is in every text that the rule can be about; it saves the search."""
@@ -61,9 +65,13 @@ class Mask:
     check: Callable[[str], bool] | None = None
     hints: tuple[str, ...] = ()
 
-    def __call__(self, text: str, low: str) -> str:
-        if self.hints and not any(hint in low for hint in self.hints):
-            return text
+    def concerns(self, together: str, low: str) -> bool:
+        """Whether any of the texts, put together with NULs between, may hold what the rule is about."""
+        if self.hints:
+            return any(hint in low for hint in self.hints)
+        return bool(ANCHOR.search(self.pattern.pattern) or self.pattern.search(together))
+
+    def __call__(self, text: str) -> str:
         check = self.check
         if check is None:
             return self.pattern.sub(self.replacement, text)
@@ -77,18 +85,33 @@ def masks(rules: Iterable[Mapping[str, Any]]) -> tuple[Mask, ...]:
     )
 
 
-def masked(value: Any, rules: Sequence[Mask]) -> Any:
-    """Every text in it, however deep, without what the rules find. Keys are the programs' own words."""
+def texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        low = value.lower()
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+
+
+def rewritten(value: Any, rules: Sequence[Mask]) -> Any:
+    if isinstance(value, str):
         for rule in rules:
-            value = rule(value, low)
+            value = rule(value)
         return value
     if isinstance(value, dict):
-        return {key: masked(one, rules) for key, one in value.items()}
-    if isinstance(value, list):
-        return [masked(one, rules) for one in value]
-    return value
+        return {key: rewritten(one, rules) for key, one in value.items()}
+    return [rewritten(one, rules) for one in value] if isinstance(value, list) else value
+
+
+def masked(value: Any, rules: Sequence[Mask]) -> Any:
+    """Every text in it, however deep, without what the rules find. Keys are the programs' own words."""
+    together = "\0".join(texts(value))
+    low = together.lower()
+    due = [rule for rule in rules if rule.concerns(together, low)]
+    return rewritten(value, due) if due else value
 
 
 # ----- what programs write
