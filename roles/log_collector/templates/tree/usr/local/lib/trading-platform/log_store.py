@@ -217,7 +217,7 @@ def stored(documents: Sequence[Document], store: Callable[[Sequence[Document]], 
 
 
 def serve(lines: Iterator[str], answer: Callable[[str], None], streams: Sequence[str], commit: Callable[[list[Document]], None],
-          strange: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:  # fmt: skip
+          strange: Callable[[str], None], failed: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:  # fmt: skip
     """rsyslog's side of it: each line wants one answer."""
     waiting: list[Document] = []
     pause = FIRST
@@ -227,14 +227,14 @@ def serve(lines: Iterator[str], answer: Callable[[str], None], streams: Sequence
             waiting = []
             answer("OK")
         elif line == COMMIT:
-            try:
-                commit(waiting)
-            except NotNowError as error:
-                # Here, not in rsyslog: it would come again at once.
-                sleep(pause)
-                pause = min(2 * pause, LAST)
-                answer(f"not now: {' '.join(str(error).split())[:300]}")
-                continue
+            while True:
+                try:
+                    commit(waiting)
+                    break
+                except NotNowError as error:
+                    failed(str(error))
+                    sleep(pause)
+                    pause = min(2 * pause, LAST)
             waiting, pause = [], FIRST
             answer("OK")
         else:
