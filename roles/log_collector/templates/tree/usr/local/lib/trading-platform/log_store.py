@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # Managed by Ansible, role log_collector.
-"""Stores what rsyslog's omprog hands over in Elasticsearch, and says so only when Elasticsearch has said so.
+"""Takes documents from rsyslog's omprog, keeps them on disk, and stores them in Elasticsearch.
 
-Each line is STREAM ID DOCUMENT. Documents of a transaction go out as bulk requests that create; one that is there already (409) was
-delivered before, and is well. What Elasticsearch cannot take now (429, 5xx, no connection, no login) is an error to rsyslog, which keeps
-the transaction in its queue on disk and tries again. What it will never take (400) goes into a file, bounded and counted, so that one bad
-document does not hold up all others. rsyslog's own omelasticsearch 8.2302 takes a 401 or 503 for the end of the matter.
+Each line is STREAM ID DOCUMENT. It is answered with OK once it is in a file here, and only then does rsyslog acknowledge it to the host
+that sent it. A second thread sends what is in the files, in bulk requests that create: a document that is there already (409) came
+twice, and is well. What Elasticsearch cannot take now (429, 5xx, no connection, no login) is tried again for as long as it takes. What it
+will never take (400) goes into a file of its own, bounded and counted, so that one bad document does not hold up all others.
+
+Whatever dies, nothing is lost and nothing is stored twice. rsyslog's own parts could not do that (the role's README has what was measured).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import os
 import re
 import ssl
 import sys
+import syslog
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS = "/etc/trading-platform/log-collector/store.json"
-BEGIN, COMMIT = "BEGIN TRANSACTION", "COMMIT TRANSACTION"
 LINE = re.compile(r"^(?P<stream>[a-z0-9._-]{1,100}) (?P<id>[A-Za-z0-9_-]{8,64}) (?P<document>\{.*\})$", re.DOTALL)
 LARGEST = 5_000_000
 NEVER = (400, 413)
 # Seconds after a failed attempt.
 FIRST, LAST = 0.5, 8.0
+BATCH = 2000
 
 
 class NotNowError(Exception):
@@ -155,6 +159,7 @@ class Tally:
     strange: int = 0
     failures: int = 0
     last: float = 0.0
+    waiting: int = 0
     written: float = 0.0
 
     def text(self) -> str:
@@ -164,6 +169,8 @@ class Tally:
         lines += [f'{name}_documents_total{{result="{what}"}} {count}' for what, count in counts.items()]
         lines += [f"# HELP {name}_failures_total Attempts that Elasticsearch did not take.", f"# TYPE {name}_failures_total counter"]
         lines += [f"{name}_failures_total {self.failures}"]
+        lines += [f"# HELP {name}_waiting_bytes What waits on disk.", f"# TYPE {name}_waiting_bytes gauge"]
+        lines += [f"{name}_waiting_bytes {self.waiting}"]
         lines += [f"# HELP {name}_last_success_timestamp_seconds When documents were last stored."]
         lines += [f"# TYPE {name}_last_success_timestamp_seconds gauge", f"{name}_last_success_timestamp_seconds {self.last:.0f}"]
         return "\n".join(lines) + "\n"
@@ -206,7 +213,7 @@ def stored(documents: Sequence[Document], store: Callable[[Sequence[Document]], 
                 tally.refused += 1
                 refused.add(document.lines(), reason)
             if found.later and len(found.later) == len(due):
-                if "413" in found.reason[:9] and len(due) > 1:
+                if found.reason.startswith("HTTP 413") and len(due) > 1:
                     half = len(due) // 2
                     stored(due[:half], store, tally, refused)
                     stored(due[half:], store, tally, refused)
@@ -216,43 +223,132 @@ def stored(documents: Sequence[Document], store: Callable[[Sequence[Document]], 
     tally.last = time.time()
 
 
-def serve(lines: Iterator[str], answer: Callable[[str], None], streams: Sequence[str], commit: Callable[[list[Document]], None],
-          strange: Callable[[str], None], failed: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> None:  # fmt: skip
-    """rsyslog's side of it: each line wants one answer."""
-    waiting: list[Document] = []
-    pause = FIRST
-    for raw in lines:
-        line = raw.rstrip("\n")
-        if line == BEGIN:
-            waiting = []
-            answer("OK")
-        elif line == COMMIT:
-            while True:
-                try:
-                    commit(waiting)
+class Spool:
+    """Lines in files of bounded size: one end writes, the other reads and says how far it came."""
+
+    def __init__(self, directory: Path, largest: int, segment: int = 16 << 20) -> None:
+        self.directory, self.largest, self.segment = directory, largest, segment
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.place = directory / "position"
+        self.number, self.offset = self._position()
+        # Never on where another process ended: its last line may be half a line.
+        self.writing = max([self.number - 1, *self.numbers()]) + 1
+        self.file = self._open()
+        self.size = self.bytes()
+
+    def numbers(self) -> list[int]:
+        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
+
+    def path(self, number: int) -> Path:
+        return self.directory / f"{number:012d}"
+
+    def bytes(self) -> int:
+        return sum(self.path(number).stat().st_size for number in self.numbers()) - self.offset
+
+    def _position(self) -> tuple[int, int]:
+        """Where nothing can be read everything is sent once more, which does no harm."""
+        try:
+            said = json.loads(self.place.read_text())
+            number, offset = int(said["number"]), int(said["offset"])
+        except (OSError, ValueError, KeyError, TypeError):
+            number, offset = 0, 0
+        there = [one for one in self.numbers() if one >= number]
+        return (number, offset) if number in there else (min(there, default=number + 1), 0)
+
+    def _open(self) -> int:
+        return os.open(self.path(self.writing), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def full(self) -> bool:
+        return self.size > self.largest
+
+    def append(self, line: bytes) -> None:
+        os.write(self.file, line)
+        self.size += len(line)
+        if os.fstat(self.file).st_size > self.segment:
+            os.close(self.file)
+            self.writing += 1
+            self.file = self._open()
+
+    def take(self, count: int, largest: int) -> tuple[list[str], int, int]:
+        """Whole lines from where the reader is, and where it is then."""
+        while True:
+            found, offset = self._read(count, largest)
+            if found or self.number >= self.writing:
+                return found, self.number, offset
+            # All of this file is read, and nobody writes to it any more: what is left is half a line.
+            self.moved(self.number + 1, 0)
+
+    def _read(self, count: int, largest: int) -> tuple[list[str], int]:
+        path = self.path(self.number)
+        if not path.exists():
+            return [], 0
+        found: list[str] = []
+        with path.open("rb") as file:
+            offset = file.seek(self.offset)
+            for line in file:
+                if not line.endswith(b"\n") or len(found) >= count or offset - self.offset > largest:
                     break
-                except NotNowError as error:
-                    failed(str(error))
-                    sleep(pause)
-                    pause = min(2 * pause, LAST)
-            waiting, pause = [], FIRST
-            answer("OK")
+                offset += len(line)
+                found.append(line.decode("utf-8", "replace"))
+        return found, offset
+
+    def moved(self, number: int, offset: int) -> None:
+        """What lies before is done with."""
+        self.size -= offset - self.offset if number == self.number else 0
+        if number != self.number:
+            self.path(self.number).unlink(missing_ok=True)
+        self.number, self.offset = number, offset
+
+    def note(self) -> None:
+        part = self.place.with_suffix(".part")
+        part.write_text(json.dumps({"number": self.number, "offset": self.offset}))
+        part.replace(self.place)
+
+    def sync(self) -> None:
+        os.fsync(self.file)
+
+
+def ship(spool: Spool, streams: Sequence[str], commit: Callable[[list[Document]], None], strange: Callable[[str], None],
+         failed: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> bool:  # fmt: skip
+    """What is there, one batch of it; whether there was anything."""
+    lines, number, offset = spool.take(BATCH, LARGEST)
+    if not lines:
+        return False
+    documents = []
+    for line in lines:
+        document = read(line.rstrip("\n"), streams)
+        if document is None:
+            strange(line.rstrip("\n"))
         else:
-            document = read(line, streams)
-            if document is None:
-                strange(line)
-            else:
-                waiting.append(document)
-            answer("DEFER_COMMIT")
+            documents.append(document)
+    pause = FIRST
+    while True:
+        try:
+            commit(documents)
+            break
+        except NotNowError as error:
+            failed(str(error))
+            sleep(pause)
+            pause = min(2 * pause, LAST)
+    spool.moved(number, offset)
+    return True
 
 
-def main() -> int:
-    settings = json.loads(Path(sys.argv[1] if len(sys.argv) > 1 else SETTINGS).read_text())
-    store = Store(settings)
-    if len(sys.argv) > 2 and sys.argv[2] == "--check":
-        return 0
+def receive(lines: Iterator[bytes], answer: Callable[[bytes], None], spool: Spool, sleep: Callable[[float], None] = time.sleep) -> None:
+    """rsyslog's side: each line wants one answer, and gets it when the line is in a file."""
+    for line in lines:
+        # Then the hosts wait, and their journals keep what they write.
+        while spool.full():
+            sleep(0.2)
+        spool.append(line)
+        answer(b"OK\n")
+
+
+def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
+    """The second thread. A mistake of its own ends the program, which rsyslog starts again."""
     tally = Tally(settings["metrics"])
     refused = Refused(Path(settings["refused"]), settings["refused_bytes"])
+    said = synced = -60.0
 
     def commit(documents: list[Document]) -> None:
         try:
@@ -262,18 +358,45 @@ def main() -> int:
             store.drop()
             raise
         finally:
+            tally.waiting = spool.size
             tally.write(time.monotonic())
 
     def strange(line: str) -> None:
         tally.strange += 1
         refused.add(line, "no document, or a stream that is none")
 
-    def answer(word: str) -> None:
-        os.write(1, word.encode() + b"\n")
+    def failed(reason: str) -> None:
+        nonlocal said
+        if time.monotonic() - said > 60:  # noqa: PLR2004 - seconds
+            said = time.monotonic()
+            syslog.syslog(syslog.LOG_WARNING, f"Elasticsearch does not take logs, which wait on disk: {reason[:300]}")
 
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    answer("OK")
-    serve(iter(sys.stdin.readline, ""), answer, settings["streams"], commit, strange)
+    try:
+        while True:
+            had = ship(spool, settings["streams"], commit, strange, failed)
+            if time.monotonic() - synced > 1:
+                synced = time.monotonic()
+                spool.sync()
+                spool.note()
+                tally.waiting = spool.size
+                tally.write(synced)
+            if not had:
+                time.sleep(0.2)
+    except BaseException as error:  # noqa: BLE001 - a thread that ends silently would let the files grow
+        syslog.syslog(syslog.LOG_ERR, f"log_store ends: {type(error).__name__}: {error}")
+        os._exit(1)
+
+
+def main() -> int:
+    settings = json.loads(Path(sys.argv[1] if len(sys.argv) > 1 else SETTINGS).read_text())
+    if len(sys.argv) > 2 and sys.argv[2] == "--check":  # noqa: PLR2004 - words
+        return 0
+    syslog.openlog("log_store")
+    store = Store(settings)
+    spool = Spool(Path(settings["spool"]), settings["spool_bytes"])
+    threading.Thread(target=sender, args=(spool, settings, store), daemon=True).start()
+    os.write(1, b"OK\n")
+    receive(iter(sys.stdin.buffer.readline, b""), lambda word: os.write(1, word) and None, spool)
     return 0
 
 
