@@ -34,15 +34,16 @@ class Elasticsearch:
         self.nodes = list(nodes)
         self.context = ssl.create_default_context(cafile=ca)
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self.headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
+        self.headers = {"Authorization": f"Basic {login}"}
         self.timeout = timeout
 
-    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One call; the next node where one is silent."""
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | str | None = None) -> dict[str, Any]:
+        """One call; the next node where one is silent. A text is lines of JSON."""
+        sent = body if body is None or isinstance(body, str) else json.dumps(body)
         silent = []
         for node in self.nodes:
             try:
-                status, text = self._one(node, method, path, json.dumps(body) if body is not None else None)
+                status, text = self._one(node, method, path, sent)
             except (OSError, http.client.HTTPException) as error:
                 silent.append(f"{node}: {error or type(error).__name__}")
                 continue
@@ -59,7 +60,8 @@ class Elasticsearch:
         where = urlsplit(node)
         connection = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=self.timeout, context=self.context)
         try:
-            connection.request(method, path, body, self.headers)
+            kind = "application/x-ndjson" if path.startswith("/_bulk") else "application/json"
+            connection.request(method, path, body, {**self.headers, "Content-Type": kind})
             answer = connection.getresponse()
             return answer.status, answer.read().decode("utf-8", "replace")
         finally:
