@@ -29,9 +29,7 @@ def log_templates(
         raise AnsibleFilterError(f"log_templates: {exc}") from exc
 
 
-def elasticsearch_realm(
-    given: Sequence[Mapping[str, Any]], roles: Mapping[str, Any], cluster: str
-) -> dict[str, str]:
+def elasticsearch_realm(given: Sequence[Mapping[str, Any]], roles: Mapping[str, Any], cluster: str) -> dict[str, str]:
     try:
         made = realm.files(given, list(roles), cluster)
     except (KeyError, ValueError) as exc:

@@ -12,7 +12,8 @@ short_description: Count or delete one person's documents in all log streams
 version_added: 0.2.0
 author: trading.platform contributors (@trading)
 description:
-  - Counts the documents of all streams C(logs-*) whose C(user.id) is the given one. Deletes them only where the id is given a second time.
+  - Counts the documents of all streams C(logs-*) whose C(user.id) is the given one. Deletes them only where the id is
+    given a second time.
   - Deletes by document in the indices behind the streams, page by page, until none is found.
 options:
   nodes:
@@ -85,7 +86,10 @@ def counted(cluster: Elasticsearch, user_id: str) -> dict[str, int]:
     streams = [one["name"] for one in cluster.ask("GET", "/_resolve/index/logs-*").get("data_streams", [])]
     if streams:
         cluster.ask("POST", "/logs-*/_refresh")
-    return {name: int(cluster.ask("POST", f"/{name}/_count", {"query": erasure.query(user_id)})["count"]) for name in streams}
+    return {
+        name: int(cluster.ask("POST", f"/{name}/_count", {"query": erasure.query(user_id)})["count"])
+        for name in streams
+    }
 
 
 def erase(cluster: Elasticsearch, user_id: str) -> None:
@@ -95,7 +99,9 @@ def erase(cluster: Elasticsearch, user_id: str) -> None:
             return
         failed = erasure.failures(cluster.ask("POST", "/_bulk?refresh=true", erasure.deletions(hits)))
         if failed:
-            raise ElasticsearchError(f"{len(failed)} documents could not be deleted, the first: {failed[0]}. Run it again.")
+            raise ElasticsearchError(
+                f"{len(failed)} documents could not be deleted, the first: {failed[0]}. Run it again."
+            )
 
 
 def main() -> None:
@@ -117,7 +123,9 @@ def main() -> None:
     if wrong:
         module.fail_json(msg=wrong)
     if confirm and confirm != user_id:
-        module.fail_json(msg=f"confirm is {confirm!r} and user_id is {user_id!r}. Nothing was deleted; type the same id twice.")
+        module.fail_json(
+            msg=f"confirm is {confirm!r} and user_id is {user_id!r}. Nothing was deleted; type the same id twice."
+        )
     try:
         cluster = Elasticsearch(params["nodes"], params["ca"], params["login_user"], params["login_password"])
         counts = counted(cluster, user_id)

@@ -14,7 +14,8 @@ author: trading.platform contributors (@trading)
 description:
   - Reads what the cluster has, works out what differs, and puts that. What is as it should be costs one question each.
   - Objects that are not listed are left alone; nothing is ever deleted.
-  - Streams that exist keep the retention that their template had when they were made, so they are told a changed one. A build of
+  - Streams that exist keep the retention that their template had when they were made, so they are told a changed one.
+    A build of
     Elasticsearch without the function for that leaves it to whoever deletes there.
 options:
   nodes:
@@ -39,7 +40,9 @@ options:
     type: dict
     default: {}
   retentions:
-    description: How long data streams keep their documents, such as V(30d), by name. A stream that does not exist yet takes its template's.
+    description:
+      - How long data streams keep their documents, such as V(30d), by name. A stream that does not exist yet takes
+        its template's.
     type: dict
     default: {}
   settings:

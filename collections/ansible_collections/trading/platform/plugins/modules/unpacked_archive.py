@@ -12,12 +12,15 @@ short_description: Have a vendor's archive unpacked, by its checksum
 version_added: 0.2.0
 author: trading.platform contributors (@trading)
 description:
-  - For programs that come as an archive and not as a package. A directory that was unpacked from the archive with this checksum is
+  - For programs that come as an archive and not as a package. A directory that was unpacked from the archive with this
+    checksum is
     left alone, at the cost of reading one line.
-  - Fetches from an address or from a file on the host, compares the checksum, unpacks beside the place, and renames. The one directory
+  - Fetches from an address or from a file on the host, compares the checksum, unpacks beside the place, and renames.
+    The one directory
     at the archive's top is left out, so that V(/opt/x) holds what the archive has below C(x-1.2.3).
   - Everything belongs to root, and only root may write there.
-  - A directory with another archive's content is replaced as a whole. Give each version a place of its own to avoid that.
+  - A directory with another archive's content is replaced as a whole. Give each version a place of its own to avoid
+    that.
 options:
   source:
     description: An address, or an absolute path on the host.

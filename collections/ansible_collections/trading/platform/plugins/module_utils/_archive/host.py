@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import tarfile
@@ -42,9 +41,13 @@ def fetched(source: str, checksum: str, into: Path, timeout: int) -> Path:
                 digest.update(block)
                 file.write(block)
     except OSError as error:
-        raise ArchiveError(f"{source} could not be fetched: {error}. Make it reachable from this host, or name another source.") from error
+        raise ArchiveError(
+            f"{source} could not be fetched: {error}. Make it reachable from this host, or name another source."
+        ) from error
     if digest.hexdigest() != checksum:
-        raise ArchiveError(f"{source} has checksum {digest.hexdigest()}, not {checksum}. It is another file; nothing was unpacked.")
+        raise ArchiveError(
+            f"{source} has checksum {digest.hexdigest()}, not {checksum}. It is another file; nothing was unpacked."
+        )
     return place
 
 
@@ -72,7 +75,9 @@ def unpack(archive: Path, into: Path) -> None:
                 elif entry.issym() and "/" not in entry.linkname:
                     (into / below(entry.name)).symlink_to(entry.linkname)
                 else:
-                    raise ArchiveError(f"{entry.name} in the archive is neither file nor directory. Nothing was unpacked.")
+                    raise ArchiveError(
+                        f"{entry.name} in the archive is neither file nor directory. Nothing was unpacked."
+                    )
     except tarfile.TarError as error:
         raise ArchiveError(f"neither a zip nor a tar archive: {error}") from error
 
@@ -102,6 +107,6 @@ def install(source: str, checksum: str, dest: Path, timeout: int) -> None:
         (tree / STAMP).write_text(f"{checksum}\n")
         if dest.exists():
             dest.rename(work / "old")
-        os.rename(tree, dest)
+        tree.rename(dest)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -54,11 +54,15 @@ class Elasticsearch:
             if status >= http.client.BAD_REQUEST:
                 raise ElasticsearchError(f"{method} {path} at {node}: HTTP {status}: {reason(answer)}", status)
             return answer if isinstance(answer, dict) else {"answer": answer}
-        raise ElasticsearchError(f"no node of Elasticsearch answered: {'; '.join(silent)}. Look at: journalctl -u elasticsearch there.")
+        raise ElasticsearchError(
+            f"no node of Elasticsearch answered: {'; '.join(silent)}. Look at: journalctl -u elasticsearch there."
+        )
 
     def _one(self, node: str, method: str, path: str, body: str | None) -> tuple[int, str]:
         where = urlsplit(node)
-        connection = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=self.timeout, context=self.context)
+        connection = http.client.HTTPSConnection(
+            str(where.hostname), where.port, timeout=self.timeout, context=self.context
+        )
         try:
             kind = "application/x-ndjson" if path.startswith("/_bulk") else "application/json"
             connection.request(method, path, body, {**self.headers, "Content-Type": kind})

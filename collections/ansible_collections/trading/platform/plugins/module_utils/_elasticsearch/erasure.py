@@ -29,7 +29,8 @@ def page(user_id: str) -> dict[str, Any]:
 
 
 def deletions(hits: Sequence[Mapping[str, Any]]) -> str:
-    """A bulk request. A stream cannot delete; the index behind it can, so it works on a build without delete_by_query, too."""
+    """A bulk request. A stream cannot delete; the index behind it can, so it works on a build without delete_by_query,
+    too."""
     return "".join(json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) + "\n" for hit in hits)
 
 
@@ -39,7 +40,9 @@ def failures(answer: Mapping[str, Any]) -> list[str]:
     for item in answer.get("items", []):
         said = item.get("delete", {})
         if said.get("status") not in (200, 404):
-            found.append(f"{said.get('_index')}/{said.get('_id')}: {(said.get('error') or {}).get('reason', said.get('status'))}")
+            found.append(
+                f"{said.get('_index')}/{said.get('_id')}: {(said.get('error') or {}).get('reason', said.get('status'))}"
+            )
     return found
 
 

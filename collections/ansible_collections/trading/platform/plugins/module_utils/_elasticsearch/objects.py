@@ -12,7 +12,11 @@ from typing import Any
 
 RETENTION = re.compile(r"^[1-9][0-9]*[dhm]$")
 # What Elasticsearch adds to what it was given.
-ADDED = {"data_stream.hidden": "false", "data_stream.allow_custom_routing": "false", "template.lifecycle.enabled": "true"}
+ADDED = {
+    "data_stream.hidden": "false",
+    "data_stream.allow_custom_routing": "false",
+    "template.lifecycle.enabled": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Call:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every value by its dotted path, as the words Elasticsearch answers with: it makes texts of numbers and booleans."""
+    """Every value by its dotted path, as the words Elasticsearch answers with: it makes texts of numbers and
+    booleans."""
     if isinstance(value, Mapping):
         if not value and path:
             yield path, "{}"
@@ -45,11 +50,11 @@ def normal(template: Mapping[str, Any]) -> dict[str, str]:
     """Two templates that mean the same are the same."""
     found: dict[str, str] = {}
     for path, value in leaves(template):
-        if ADDED.get(path) == value:
-            path, value = path.rpartition(".")[0], "{}"
-        if path.startswith("template.settings.") and not path.startswith("template.settings.index."):
-            path = path.replace("template.settings.", "template.settings.index.", 1)
-        found[path] = value
+        added = ADDED.get(path) == value
+        place = path.rpartition(".")[0] if added else path
+        if place.startswith("template.settings.") and not place.startswith("template.settings.index."):
+            place = place.replace("template.settings.", "template.settings.index.", 1)
+        found[place] = "{}" if added else value
     # An empty object says that something is there; its keys say it, too.
     return {
         path: value
@@ -60,7 +65,11 @@ def normal(template: Mapping[str, Any]) -> dict[str, str]:
 
 
 def problems(templates: Mapping[str, Mapping[str, Any]], retentions: Mapping[str, str]) -> list[str]:
-    wrong = [f"template {name}: index_patterns is missing" for name, body in templates.items() if not body.get("index_patterns")]
+    wrong = [
+        f"template {name}: index_patterns is missing"
+        for name, body in templates.items()
+        if not body.get("index_patterns")
+    ]
     wrong += [
         f"stream {name}: retention is {value!r}, and must be a number with d, h or m, such as 30d"
         for name, value in retentions.items()
@@ -98,17 +107,30 @@ def setting_calls(have: Mapping[str, Any], want: Mapping[str, Any]) -> list[Call
         return []
     before = {name: present.get(name, "not set") for name in due}
     words = f"settings: {', '.join(sorted(due))}"
-    return [Call("PUT", "/_cluster/settings", {"persistent": due}, words, before, {name: str(one) for name, one in due.items()})]
+    return [
+        Call(
+            "PUT",
+            "/_cluster/settings",
+            {"persistent": due},
+            words,
+            before,
+            {name: str(one) for name, one in due.items()},
+        )
+    ]
 
 
 def shown(calls: Sequence[Call]) -> dict[str, str]:
     """For --diff: only what changes."""
+
     def text(side: str) -> str:
         lines = []
         for call in calls:
             one, other = call.before, call.after
             differs = {key for key in {*one, *other} if one.get(key) != other.get(key)}
-            lines += [call.words, *(f"  {key}: {value}" for key, value in sorted(getattr(call, side).items()) if key in differs)]
+            lines += [
+                call.words,
+                *(f"  {key}: {value}" for key, value in sorted(getattr(call, side).items()) if key in differs),
+            ]
         return "\n".join(lines) + "\n" if lines else ""
 
     return {"before": text("before"), "after": text("after")}

@@ -32,7 +32,9 @@ def masks(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     names = [one["name"] for one in made]
     wrong += [f"rule {name} stands twice" for name in sorted({name for name in names if names.count(name) > 1})]
     if wrong:
-        raise ValueError(f"{'; '.join(wrong)}. Nothing is shipped with a rule that does not work; correct log_shipper_masks.")
+        raise ValueError(
+            f"{'; '.join(wrong)}. Nothing is shipped with a rule that does not work; correct log_shipper_masks."
+        )
     return made
 
 
@@ -64,13 +66,15 @@ def streams(given: Sequence[Mapping[str, Any]], environment: str) -> list[tuple[
         if not STREAM.match(str(one["name"])):
             wrong.append(f"stream {one['name']!r}: a name is lower-case letters, digits and _")
         if not RETENTION.match(str(one["retention"])):
-            wrong.append(f"stream {one['name']}: retention is {one['retention']!r}, and must be a number with d, h or m, such as 30d")
+            wrong.append(f"stream {one['name']}: retention is {one['retention']!r}, and must be like 30d, 12h or 90m")
     if wrong:
         raise ValueError(f"{'; '.join(wrong)}.")
     return [(str(one["name"]), str(one["retention"])) for one in given]
 
 
-def templates(given: Sequence[Mapping[str, Any]], environment: str, mappings: Mapping[str, Any], replicas: int) -> dict[str, dict[str, Any]]:
+def templates(
+    given: Sequence[Mapping[str, Any]], environment: str, mappings: Mapping[str, Any], replicas: int
+) -> dict[str, dict[str, Any]]:
     """One index template for each stream: they differ in how long they keep."""
     return {
         f"logs-{name}-{environment}": {

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # Managed by Ansible, role elasticsearch.
-"""Rolls streams over and deletes what is past its time, where Elasticsearch has no data-stream lifecycle; says whether the node is well.
+"""Rolls streams over and deletes what is past its time, where Elasticsearch has no data-stream lifecycle; says whether
+the node is well.
 
-  log_retention.py run | health [--wait SECONDS] | restart
+log_retention.py run | health [--wait SECONDS] | restart
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,8 +57,9 @@ def wants_rollover(last: Index, now: float, hours: float, gigabytes: float) -> b
 
 
 def past(indices: Sequence[Index], now: float, retention: float) -> list[str]:
-    """An index is past when its newest document is: that is no younger than the next index. The one that is written to stays."""
-    pairs = zip(indices, indices[1:], strict=False)
+    """An index is past when its newest document is: that is no younger than the next index. The one that is written to
+    stays."""
+    pairs = pairwise(indices)
     return [one.name for one, following in pairs if now - following.created > retention]
 
 
@@ -68,7 +71,9 @@ class Node:
         self.headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
 
     def ask(self, method: str, path: str, timeout: float = 60) -> Any:
-        connection = http.client.HTTPSConnection(str(self.where.hostname), self.where.port, timeout=timeout, context=self.context)
+        connection = http.client.HTTPSConnection(
+            str(self.where.hostname), self.where.port, timeout=timeout, context=self.context
+        )
         try:
             connection.request(method, path, None, self.headers)
             answer = connection.getresponse()
@@ -84,14 +89,21 @@ class Node:
     def streams(self) -> dict[str, list[Index]]:
         """By name, oldest index first."""
         found = self.ask("GET", "/_resolve/index/logs-*")["data_streams"]
-        sizes = self.ask("GET", "/_cat/indices/logs-*?format=json&bytes=b&h=index,creation.date,store.size,docs.count&expand_wildcards=all")
+        sizes = self.ask(
+            "GET",
+            "/_cat/indices/logs-*?format=json&bytes=b&h=index,creation.date,store.size,docs.count&expand_wildcards=all",
+        )
         known = {
-            one["index"]: Index(one["index"], int(one["creation.date"]) / 1000, int(one["store.size"] or 0), int(one["docs.count"] or 0))
+            one["index"]: Index(
+                one["index"], int(one["creation.date"]) / 1000, int(one["store.size"] or 0), int(one["docs.count"] or 0)
+            )
             for one in sizes
         }
         # The names end in the generation's number.
         return {
-            one["name"]: sorted((known[name] for name in one["backing_indices"] if name in known), key=lambda index: index.name[-6:])
+            one["name"]: sorted(
+                (known[name] for name in one["backing_indices"] if name in known), key=lambda index: index.name[-6:]
+            )
             for one in found
         }
 
@@ -122,14 +134,20 @@ def run(node: Node, settings: Mapping[str, Any]) -> int:
         if indices and wants_rollover(indices[-1], time.time(), settings["rollover_hours"], settings["rollover_gb"]):
             node.ask("POST", f"/{name}/_rollover")
             rolled += 1
-    report(settings["metrics"], {"deleted_indices": deleted, "rolled_over": rolled, "last_success_timestamp_seconds": int(time.time())})
+    report(
+        settings["metrics"],
+        {"deleted_indices": deleted, "rolled_over": rolled, "last_success_timestamp_seconds": int(time.time())},
+    )
     return 0
 
 
 def report(path: str, figures: Mapping[str, int]) -> None:
     place = Path(path)
     if place.parent.is_dir():
-        lines = [f"# TYPE trading_log_retention_{name} gauge\ntrading_log_retention_{name} {value}\n" for name, value in figures.items()]
+        lines = [
+            f"# TYPE trading_log_retention_{name} gauge\ntrading_log_retention_{name} {value}\n"
+            for name, value in figures.items()
+        ]
         part = place.with_suffix(".part")
         part.write_text("".join(lines))
         part.chmod(0o644)

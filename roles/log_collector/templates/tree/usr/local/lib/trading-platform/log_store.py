@@ -2,12 +2,17 @@
 # Managed by Ansible, role log_collector.
 """Takes documents from rsyslog's omprog, keeps them on disk, and stores them in Elasticsearch.
 
-Each line is STREAM ID DOCUMENT. It is answered with OK once it is in a file here, and only then does rsyslog acknowledge it to the host
-that sent it. A second thread sends what is in the files, in bulk requests that create: a document that is there already (409) came
-twice, and is well. What Elasticsearch cannot take now (429, 5xx, no connection, no login) is tried again for as long as it takes. What it
-will never take (400) goes into a file of its own, bounded and counted, so that one bad document does not hold up all others.
+Each line is STREAM ID DOCUMENT. It is answered with OK once it is in a file here, and only then does rsyslog
+acknowledge it to the host
+that sent it. A second thread sends what is in the files, in bulk requests that create: a document that is there
+already (409) came
+twice, and is well. What Elasticsearch cannot take now (429, 5xx, no connection, no login) is tried again for as long
+as it takes. What it
+will never take (400) goes into a file of its own, bounded and counted, so that one bad document does not hold up all
+others.
 
-Whatever dies, nothing is lost and nothing is stored twice. rsyslog's own parts could not do that (the role's README has what was measured).
+Whatever dies, nothing is lost and nothing is stored twice. rsyslog's own parts could not do that (the role's README
+has what was measured).
 """
 
 from __future__ import annotations
@@ -51,7 +56,8 @@ class Document:
 
 
 def read(line: str, streams: Sequence[str]) -> Document | None:
-    """Nothing where an edge sent what is no document, or for a stream that is none: whoever holds a host must not fill others."""
+    """Nothing where an edge sent what is no document, or for a stream that is none: whoever holds a host must not fill
+    others."""
     found = LINE.match(line)
     if not found or found["stream"] not in streams:
         return None
@@ -131,7 +137,9 @@ class Store:
             try:
                 if self.connection is None:
                     host, port = self.nodes[0]
-                    self.connection = http.client.HTTPSConnection(host, port, timeout=self.timeout, context=self.context)
+                    self.connection = http.client.HTTPSConnection(
+                        host, port, timeout=self.timeout, context=self.context
+                    )
                 path = "/_bulk?filter_path=errors,items.create.status,items.create.error.type,items.create.error.reason"
                 self.connection.request("POST", path, body, self.headers)
                 answer = self.connection.getresponse()
@@ -165,14 +173,23 @@ class Tally:
     def text(self) -> str:
         name = "trading_log_store"
         counts = {"created": self.created, "known": self.known, "refused": self.refused, "strange": self.strange}
-        lines = [f"# HELP {name}_documents_total Documents by what became of them.", f"# TYPE {name}_documents_total counter"]
+        lines = [
+            f"# HELP {name}_documents_total Documents by what became of them.",
+            f"# TYPE {name}_documents_total counter",
+        ]
         lines += [f'{name}_documents_total{{result="{what}"}} {count}' for what, count in counts.items()]
-        lines += [f"# HELP {name}_failures_total Attempts that Elasticsearch did not take.", f"# TYPE {name}_failures_total counter"]
+        lines += [
+            f"# HELP {name}_failures_total Attempts that Elasticsearch did not take.",
+            f"# TYPE {name}_failures_total counter",
+        ]
         lines += [f"{name}_failures_total {self.failures}"]
         lines += [f"# HELP {name}_waiting_bytes What waits on disk.", f"# TYPE {name}_waiting_bytes gauge"]
         lines += [f"{name}_waiting_bytes {self.waiting}"]
         lines += [f"# HELP {name}_last_success_timestamp_seconds When documents were last stored."]
-        lines += [f"# TYPE {name}_last_success_timestamp_seconds gauge", f"{name}_last_success_timestamp_seconds {self.last:.0f}"]
+        lines += [
+            f"# TYPE {name}_last_success_timestamp_seconds gauge",
+            f"{name}_last_success_timestamp_seconds {self.last:.0f}",
+        ]
         return "\n".join(lines) + "\n"
 
     def write(self, now: float, every: float = 10) -> None:
@@ -197,11 +214,15 @@ class Refused:
     def add(self, text: str, reason: str) -> None:
         if self.path.exists() and self.path.stat().st_size > self.largest:
             self.path.replace(self.path.with_suffix(".old"))
-        with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8"
+        ) as file:
             file.write(json.dumps({"reason": reason, "text": text}) + "\n")
 
 
-def stored(documents: Sequence[Document], store: Callable[[Sequence[Document]], Outcome], tally: Tally, refused: Refused) -> None:
+def stored(
+    documents: Sequence[Document], store: Callable[[Sequence[Document]], Outcome], tally: Tally, refused: Refused
+) -> None:
     """Everything, or NotNowError; what was stored before the error is known when it comes again."""
     for batch in bulks(documents):
         due = list(batch)
@@ -308,33 +329,45 @@ class Spool:
         os.fsync(self.file)
 
 
-def ship(spool: Spool, streams: Sequence[str], commit: Callable[[list[Document]], None], strange: Callable[[str], None],
-         failed: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> bool:  # fmt: skip
+@dataclass
+class Sink:
+    """What becomes of a batch: stored, or put aside; and who hears of it."""
+
+    streams: Sequence[str]
+    commit: Callable[[list[Document]], None]
+    strange: Callable[[str], None]
+    failed: Callable[[str], None]
+    sleep: Callable[[float], None] = time.sleep
+
+
+def ship(spool: Spool, sink: Sink) -> bool:
     """What is there, one batch of it; whether there was anything."""
     lines, number, offset = spool.take(BATCH, LARGEST)
     if not lines:
         return False
     documents = []
     for line in lines:
-        document = read(line.rstrip("\n"), streams)
+        document = read(line.rstrip("\n"), sink.streams)
         if document is None:
-            strange(line.rstrip("\n"))
+            sink.strange(line.rstrip("\n"))
         else:
             documents.append(document)
     pause = FIRST
     while True:
         try:
-            commit(documents)
+            sink.commit(documents)
             break
         except NotNowError as error:
-            failed(str(error))
-            sleep(pause)
+            sink.failed(str(error))
+            sink.sleep(pause)
             pause = min(2 * pause, LAST)
     spool.moved(number, offset)
     return True
 
 
-def receive(lines: Iterator[bytes], answer: Callable[[bytes], None], spool: Spool, sleep: Callable[[float], None] = time.sleep) -> None:
+def receive(
+    lines: Iterator[bytes], answer: Callable[[bytes], None], spool: Spool, sleep: Callable[[float], None] = time.sleep
+) -> None:
     """rsyslog's side: each line wants one answer, and gets it when the line is in a file."""
     for line in lines:
         # Then the hosts wait, and their journals keep what they write.
@@ -371,9 +404,10 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
             said = time.monotonic()
             syslog.syslog(syslog.LOG_WARNING, f"Elasticsearch does not take logs, which wait on disk: {reason[:300]}")
 
+    sink = Sink(settings["streams"], commit, strange, failed)
     try:
         while True:
-            had = ship(spool, settings["streams"], commit, strange, failed)
+            had = ship(spool, sink)
             if time.monotonic() - synced > 1:
                 synced = time.monotonic()
                 spool.sync()
@@ -382,21 +416,23 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
                 tally.write(synced)
             if not had:
                 time.sleep(0.2)
-    except BaseException as error:  # noqa: BLE001 - a thread that ends silently would let the files grow
+    except BaseException as error:
         syslog.syslog(syslog.LOG_ERR, f"log_store ends: {type(error).__name__}: {error}")
         os._exit(1)
 
 
 def main() -> int:
-    settings = json.loads(Path(sys.argv[1] if len(sys.argv) > 1 else SETTINGS).read_text())
-    if len(sys.argv) > 2 and sys.argv[2] == "--check":  # noqa: PLR2004 - words
-        return 0
+    settings = json.loads(Path(sys.argv[1] if len(sys.argv) > 1 else SETTINGS).read_text(encoding="utf-8"))
     syslog.openlog("log_store")
     store = Store(settings)
     spool = Spool(Path(settings["spool"]), settings["spool_bytes"])
     threading.Thread(target=sender, args=(spool, settings, store), daemon=True).start()
-    os.write(1, b"OK\n")
-    receive(iter(sys.stdin.buffer.readline, b""), lambda word: os.write(1, word) and None, spool)
+
+    def answer(word: bytes) -> None:
+        os.write(1, word)
+
+    answer(b"OK\n")
+    receive(iter(sys.stdin.buffer.readline, b""), answer, spool)
     return 0
 
 

@@ -2,9 +2,12 @@
 # Managed by Ansible, role log_shipper.
 """Makes one ECS document out of each log entry: structured, with an id of its own, secrets and personal data masked.
 
-rsyslog's mmexternal starts it, writes each message as a line of JSON and waits for the answer. A message that comes back without a
-document is not shipped (rsyslog.conf sees to that), so whatever fails here fails closed: the entry stays in the host's journal.
-The id is made of what the entry is, not by chance: an entry that is read twice has the same id, and the log store takes it once.
+rsyslog's mmexternal starts it, writes each message as a line of JSON and waits for the answer. A message that comes
+back without a
+document is not shipped (rsyslog.conf sees to that), so whatever fails here fails closed: the entry stays in the host's
+journal.
+The id is made of what the entry is, not by chance: an entry that is read twice has the same id, and the log store
+takes it once.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 SETTINGS = "/etc/trading-platform/logs/edge.json"
@@ -58,7 +62,8 @@ ANCHOR = re.compile(r"\^|\$|\\[AZ]")
 
 @dataclass(frozen=True)
 class Mask:
-    """One rule. `hints`: lower-case words of which one is in every text that the rule can be about; it saves the search."""
+    """One rule. `hints`: lower-case words of which one is in every text that the rule can be about; it saves the
+    search."""
 
     pattern: re.Pattern[str]
     replacement: str
@@ -80,7 +85,9 @@ class Mask:
 
 def masks(rules: Iterable[Mapping[str, Any]]) -> tuple[Mask, ...]:
     return tuple(
-        Mask(re.compile(one["regex"]), one["replacement"], CHECKS.get(one.get("check", "")), tuple(one.get("hints", ())))
+        Mask(
+            re.compile(one["regex"]), one["replacement"], CHECKS.get(one.get("check", "")), tuple(one.get("hints", ()))
+        )
         for one in rules
     )
 
@@ -147,7 +154,7 @@ def moment(text: object) -> str:
         at = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return ""
-    return at.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z") if at.tzinfo else ""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z") if at.tzinfo else ""
 
 
 # Keys of the programs' JSON lines, and where ECS has them. What is not listed lands in `fields`.
@@ -164,6 +171,29 @@ NUMBERS: Mapping[str, tuple[str, float]] = {
 }  # fmt: skip
 
 
+TEXTS: Mapping[str, tuple[str, Callable[[object], str]]] = {
+    "time": ("@timestamp", moment), "ts": ("@timestamp", moment), "timestamp": ("@timestamp", moment),
+    "level": ("log.level", level), "severity": ("log.level", level),
+    "message": ("message", str), "msg": ("message", str), "service": ("service.name", str),
+}  # fmt: skip
+
+
+def known(key: str, value: object, document: Document) -> bool:
+    """Whether ECS has a place for it, where it is then."""
+    if key in KEYS:
+        put(document, KEYS[key], value if isinstance(value, str) or value is None else json.dumps(value))
+    elif key in NUMBERS:
+        path, factor = NUMBERS[key]
+        found = number(value)
+        put(document, path, int(found * factor) if found is not None else None)
+    elif key in TEXTS:
+        path, made = TEXTS[key]
+        put(document, path, made(value))
+    else:
+        return False
+    return True
+
+
 def json_line(text: str, document: Document) -> bool:
     """The app, nginx, haproxy, etcd: an object in a line."""
     if not text.startswith("{"):
@@ -176,21 +206,7 @@ def json_line(text: str, document: Document) -> bool:
         return False
     rest: Document = {}
     for key, value in said.items():
-        if key in KEYS:
-            put(document, KEYS[key], value if isinstance(value, str) else json.dumps(value) if value is not None else None)
-        elif key in NUMBERS:
-            path, factor = NUMBERS[key]
-            found = number(value)
-            put(document, path, int(found * factor) if found is not None else None)
-        elif key in ("time", "ts", "timestamp"):
-            put(document, "@timestamp", moment(value))
-        elif key in ("level", "severity"):
-            put(document, "log.level", level(value))
-        elif key in ("message", "msg"):
-            put(document, "message", str(value))
-        elif key == "service":
-            put(document, "service.name", str(value))
-        elif value not in (None, "", "-"):
+        if not known(str(key), value, document) and value not in (None, "", "-"):
             rest[str(key)[:100]] = value if isinstance(value, str) else json.dumps(value)
     if rest:
         document["fields"] = rest
@@ -200,10 +216,12 @@ def json_line(text: str, document: Document) -> bool:
     return True
 
 
-# %m [%p] %q%u@%d/%a %h, as roles/postgres sets it, then the severity. The middle is missing where a process of the server's own speaks.
+# %m [%p] %q%u@%d/%a %h, as roles/postgres sets it, then the severity. The middle is missing where a process of the
+# server's own speaks.
 POSTGRES = re.compile(
-    r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC \[(?P<pid>\d+)\] (?:(?P<user>[^@ ]*)@(?P<database>[^/ ]*)/(?P<app>.*?) "
-    r"(?P<client>[0-9a-f.:]+|\[local\]) )?(?P<level>[A-Z]+\d?):\s+(?P<text>.*)$",
+    r"^(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC \[(?P<pid>\d+)\] "
+    r"(?:(?P<user>[^@ ]*)@(?P<database>[^/ ]*)/(?P<app>.*?) (?P<client>[0-9a-f.:]+|\[local\]) )?"
+    r"(?P<level>[A-Z]+\d?):\s+(?P<text>.*)$",
     re.DOTALL,
 )
 REQUEST = re.compile(r"/\*.{0,200}?request_id=([\w.-]{1,128})")
@@ -258,9 +276,13 @@ def logfmt(text: str, document: Document) -> bool:
     return True
 
 
-# 2026-11-22 02:18:37,123 INFO: no action; nginx: 2026/11/22 02:18:37 [error] 12#12: *3 ...; pgbouncer: 2026-... UTC [1] LOG ...
+# 2026-11-22 02:18:37,123 INFO: no action; nginx: 2026/11/22 02:18:37 [error] 12#12: *3 ...; pgbouncer: 2026-... UTC
+# [1] LOG ...
 PLAIN = (
-    re.compile(r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ )?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL): (?P<text>.*)$", re.DOTALL),
+    re.compile(
+        r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ )?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL): (?P<text>.*)$",
+        re.DOTALL,
+    ),
     re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?P<level>\w+)\] (?P<text>.*)$", re.DOTALL),
     re.compile(r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC )?\[\d+\] (?P<level>[A-Z]+) (?P<text>.*)$", re.DOTALL),
 )
@@ -283,7 +305,7 @@ def audit(text: str, document: Document) -> bool:
     found = AUDIT.search(text)
     if not found:
         return False
-    at = datetime.fromtimestamp(float(found["at"]), timezone.utc)
+    at = datetime.fromtimestamp(float(found["at"]), UTC)
     put(document, "@timestamp", at.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
     put(document, "event.action", found["type"].lower())
     put(document, "message", text)
@@ -330,7 +352,9 @@ class Edge:
         else:
             when = str(journal.get("_SOURCE_REALTIME_TIMESTAMP") or entry.get("timereported"))
             where = (str(journal.get("_BOOT_ID")), when, str(journal.get("_PID")), str(journal.get("CONTAINER_ID", "")))
-        key = hashlib.blake2b("\0".join((self.host, *where, text)).encode("utf-8", "replace"), digest_size=16).hexdigest()
+        key = hashlib.blake2b(
+            "\0".join((self.host, *where, text)).encode("utf-8", "replace"), digest_size=16
+        ).hexdigest()
         if metadata:
             return key
         if where[:2] != self.last:
@@ -378,7 +402,10 @@ class Edge:
         document = self.document(entry)
         stream = "-".join(("logs", document["data_stream"]["dataset"], self.environment))
         text = json.dumps(document, separators=(",", ":"))
-        return json.dumps({"$!": {"ship": {"document": text, "id": document["event"]["id"], "stream": stream}}}).encode() + b"\n"
+        return (
+            json.dumps({"$!": {"ship": {"document": text, "id": document["event"]["id"], "stream": stream}}}).encode()
+            + b"\n"
+        )
 
 
 def edge(settings: Mapping[str, Any]) -> Edge:
@@ -386,16 +413,16 @@ def edge(settings: Mapping[str, Any]) -> Edge:
 
 
 def main() -> int:
-    with open(sys.argv[1] if len(sys.argv) > 1 else SETTINGS, encoding="utf-8") as file:
-        made = edge(json.load(file))
-    if len(sys.argv) > 2 and sys.argv[2] == "--check":
+    words = [word for word in sys.argv[1:] if word != "--check"]
+    made = edge(json.loads(Path(words[0] if words else SETTINGS).read_text(encoding="utf-8")))
+    if "--check" in sys.argv:
         return 0
     # rsyslog reads both; a word of Python's would be taken for an answer.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     for line in sys.stdin.buffer:
         try:
             said = made.answer(line)
-        except Exception:  # noqa: BLE001 - without an answer rsyslog waits for ever; an empty one is not shipped, and counted
+        except Exception:
             said = b"{}\n"
         os.write(1, said)
     return 0

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # Managed by Ansible, role log_shipper.
-"""Before rsyslog starts: sets its place in the journal back by some seconds, and by at least as many entries as may be under way.
+"""Before rsyslog starts: sets its place in the journal back by some seconds, and by at least as many entries as may be
+under way.
 
-What rsyslog had read and not yet delivered when it was stopped or killed is read once more. An entry's id follows from the entry, so the
+What rsyslog had read and not yet delivered when it was stopped or killed is read once more. An entry's id follows from
+the entry, so the
 log store takes none of them twice.
 """
 
@@ -13,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
 
 # What rsyslog reads before it notes its place, and what RELP has under way; several times that.
 ENTRIES = 1000
@@ -29,17 +30,23 @@ def first_line(command: Sequence[str]) -> str:
 
 
 def last_line(command: Sequence[str]) -> str:
-    said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout.splitlines()
+    said = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+    ).stdout.splitlines()
     return said[-1] if said else ""
 
 
 def rewound(cursor: str, seconds: int, floor: int) -> tuple[str, int]:
-    """The cursor of the first entry that is at most so much older, and its time; the same one where the journal does not know it any more.
+    """The cursor of the first entry that is at most so much older, and its time; the same one where the journal does
+    not know it any more.
 
-    Never before the last place that it was set back to: a service that is restarted again and again would go back further each time.
+    Never before the last place that it was set back to: a service that is restarted again and again would go back
+    further each time.
     """
     entry = first_line(["journalctl", "--cursor", cursor, "--output", "json", *FIELDS])
-    older = last_line(["journalctl", "--cursor", cursor, "--reverse", "--lines", str(ENTRIES), "--output", "json", *FIELDS])
+    older = last_line(
+        ["journalctl", "--cursor", cursor, "--reverse", "--lines", str(ENTRIES), "--output", "json", *FIELDS]
+    )
     try:
         before = int(json.loads(older)["__REALTIME_TIMESTAMP"]) // 1_000_000
     except (ValueError, KeyError):

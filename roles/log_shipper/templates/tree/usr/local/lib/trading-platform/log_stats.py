@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # Managed by Ansible, roles log_shipper and log_collector.
-"""rsyslog's own figures as metrics: its impstats write lines of JSON to this program, which keeps a file for node-exporter.
+"""rsyslog's own figures as metrics: its impstats write lines of JSON to this program, which keeps a file for node-
+exporter.
 
-  log_stats.py FILE HOP
+log_stats.py FILE HOP
 """
 
 from __future__ import annotations
@@ -53,7 +54,10 @@ def text(figures: Figures, hop: str, now: float) -> str:
         if found:
             lines += [f"# HELP {metric} {about}", f"# TYPE {metric} {kind}"]
             lines += [f'{metric}{{hop="{hop}",name="{name}"}} {value}' for name, value in found]
-    lines += ["# HELP trading_log_stats_timestamp_seconds When rsyslog last told.", "# TYPE trading_log_stats_timestamp_seconds gauge"]
+    lines += [
+        "# HELP trading_log_stats_timestamp_seconds When rsyslog last told.",
+        "# TYPE trading_log_stats_timestamp_seconds gauge",
+    ]
     lines += [f'trading_log_stats_timestamp_seconds{{hop="{hop}"}} {now:.0f}']
     return "\n".join(lines) + "\n"
 
