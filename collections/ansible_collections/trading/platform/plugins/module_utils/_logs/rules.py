@@ -51,7 +51,9 @@ def _problem(rule: Mapping[str, Any]) -> str:
     if pattern.search(""):
         return "its regex matches the empty text, and so everywhere"
     try:
-        re.compile(f"(?:{rule['regex']})|").sub(str(rule["replacement"]), "")
+        named = {number: name for name, number in pattern.groupindex.items()}
+        groups = (f"(?P<{named[one]}>)" if one in named else "()" for one in range(1, pattern.groups + 1))
+        re.sub("".join(groups), str(rule["replacement"]), "")
     except (re.error, IndexError) as error:
         return f"its replacement does not fit its regex: {error}"
     return ""

@@ -18,6 +18,7 @@ has what was measured).
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -255,7 +256,7 @@ class Spool:
         # Never on where another process ended: its last line may be half a line.
         self.writing = max([self.number - 1, *self.numbers()]) + 1
         self.file = self._open()
-        self.size = self.bytes()
+        self.level, self.looked = self.waiting(), time.monotonic()
 
     def numbers(self) -> list[int]:
         return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
@@ -263,8 +264,13 @@ class Spool:
     def path(self, number: int) -> Path:
         return self.directory / f"{number:012d}"
 
-    def bytes(self) -> int:
-        return sum(self.path(number).stat().st_size for number in self.numbers()) - self.offset
+    def waiting(self) -> int:
+        """Bytes."""
+        found = 0
+        for number in self.numbers():
+            with contextlib.suppress(FileNotFoundError):
+                found += self.path(number).stat().st_size
+        return max(0, found - self.offset)
 
     def _position(self) -> tuple[int, int]:
         """Where nothing can be read everything is sent once more, which does no harm."""
@@ -280,11 +286,13 @@ class Spool:
         return os.open(self.path(self.writing), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def full(self) -> bool:
-        return self.size > self.largest
+        """Looked up twice a second: the files are counted, so that no two threads need agree on a number."""
+        if time.monotonic() - self.looked > 0.5:  # noqa: PLR2004 - seconds
+            self.level, self.looked = self.waiting(), time.monotonic()
+        return self.level > self.largest
 
     def append(self, line: bytes) -> None:
         os.write(self.file, line)
-        self.size += len(line)
         if os.fstat(self.file).st_size > self.segment:
             os.close(self.file)
             self.writing += 1
@@ -315,7 +323,6 @@ class Spool:
 
     def moved(self, number: int, offset: int) -> None:
         """What lies before is done with."""
-        self.size -= offset - self.offset if number == self.number else 0
         if number != self.number:
             self.path(self.number).unlink(missing_ok=True)
         self.number, self.offset = number, offset
@@ -391,7 +398,7 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
             store.drop()
             raise
         finally:
-            tally.waiting = spool.size
+            tally.waiting = spool.level
             tally.write(time.monotonic())
 
     def strange(line: str) -> None:
@@ -412,7 +419,7 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
                 synced = time.monotonic()
                 spool.sync()
                 spool.note()
-                tally.waiting = spool.size
+                tally.waiting = spool.level
                 tally.write(synced)
             if not had:
                 time.sleep(0.2)

@@ -348,7 +348,7 @@ class Edge:
         """The same for the same entry, whenever it is read."""
         metadata = journal.get("metadata") or {}
         if metadata:
-            where = (str(metadata.get("filename")), str(metadata.get("fileoffset")))
+            where: tuple[str, ...] = (str(metadata.get("filename")), str(metadata.get("fileoffset")))
         else:
             when = str(journal.get("_SOURCE_REALTIME_TIMESTAMP") or entry.get("timereported"))
             where = (str(journal.get("_BOOT_ID")), when, str(journal.get("_PID")), str(journal.get("CONTAINER_ID", "")))
