@@ -159,7 +159,7 @@ def edge() -> Figures:
 
 
 def logs() -> Figures:
-    """Lines a second from a host's journal into Elasticsearch, lost and doubled ones; the app's p95 with the collector away against before."""
+    """Lines a second from a host's journal into Elasticsearch, each once; the app's p95 with the collector away."""
     return story("logs")
 
 

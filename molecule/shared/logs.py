@@ -22,8 +22,8 @@ journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 journal.connect("/run/systemd/journal/socket")
 began = time.monotonic()
 for number in range(count):
-    message = json.dumps({"level": "info", "message": "story", "request_id": run, "n": number, "route": "/api/orders", "ms": 1.5})
-    journal.send(b"SYSLOG_IDENTIFIER=etcd-story\\nPRIORITY=6\\nMESSAGE=" + message.encode() + b"\\n")
+    message = {"level": "info", "message": "story", "request_id": run, "n": number, "route": "/api/orders", "ms": 1.5}
+    journal.send(b"SYSLOG_IDENTIFIER=story\\nPRIORITY=6\\nMESSAGE=" + json.dumps(message).encode() + b"\\n")
     wait = began + (number + 1) / rate - time.monotonic()
     if wait > 0:
         time.sleep(wait)
@@ -107,7 +107,8 @@ def delivered(run: str, wanted: int, seconds: float = 120) -> Delivered:
     after: list[Any] = []
     while True:
         body = {
-            "size": 5000, "query": {"term": {"http.request.id": run}}, "sort": [{"event.id": "asc"}], "_source": ["fields.n"],
+            "size": 5000, "query": {"term": {"http.request.id": run}}, "sort": [{"event.id": "asc"}],
+            "_source": ["fields.n"],
             **({"search_after": after} if after else {}),
         }  # fmt: skip
         _status, said = ask("POST", "/logs-*/_search", body)

@@ -1,4 +1,4 @@
-"""FAULT 31: the log store away, then the collector. Each line once, masked; strangers refused; one person's lines erased."""
+"""FAULT 31: the log store away, then the collector. Each line once, masked; strangers refused; erasing one person."""
 
 from __future__ import annotations
 
@@ -77,9 +77,10 @@ def test_what_is_masked_never_reaches_the_store() -> None:
     secret = f"hunter-{run}"
     line = {
         "request_id": run, "n": 0, "message": f"joe-{run}@example.com paid with 4111 1111 1111 1111",
-        "url": f"postgres://app:{secret}@db1/x", "header": f"Authorization: Bearer {secret}", "account": "DE89370400440532013000",
+        "url": f"postgres://app:{secret}@db1/x", "header": f"Authorization: Bearer {secret}",
+        "account": "DE89370400440532013000",
     }  # fmt: skip
-    execute(HOST, "logger", "--tag", "etcd-story", json.dumps(line))
+    execute(HOST, "logger", "--tag", "story", json.dumps(line))
     logs.delivered(run, 1, 60).assert_exactly_once()
     _status, said = logs.ask("POST", "/logs-*/_search", {"query": {"term": {"http.request.id": run}}})
     text = json.dumps(said)
@@ -99,7 +100,8 @@ def test_the_writer_can_write_and_nothing_else() -> None:
     status, said = logs.ask("POST", "/_bulk", document, user="logs_writer")
     assert (status, said["errors"]) == (200, False)
     forbidden = [
-        ("GET", f"/{stream}/_search", ""), ("GET", "/_cluster/health", ""), ("DELETE", f"/{stream}", ""), ("GET", "/_cat/indices", ""),
+        ("GET", f"/{stream}/_search", ""), ("GET", "/_cluster/health", ""), ("DELETE", f"/{stream}", ""),
+        ("GET", "/_cat/indices", ""),
         ("PUT", "/_index_template/x", '{"index_patterns": ["x"]}'), ("POST", f"/{stream}/_rollover", ""),
     ]  # fmt: skip
     assert [logs.ask(*question, user="logs_writer")[0] for question in forbidden] == [403] * len(forbidden)
@@ -123,7 +125,8 @@ def test_plaintext_and_strangers_are_refused() -> None:
     # By TLS without a certificate, and without TLS.
     said = docker(
         "exec", logs.container(logs.COLLECTOR), "sh", "-c",
-        f"echo | timeout 5 openssl s_client -connect {at}:20514 -tls1_2 2>&1; printf '1 open 0\\n' | timeout 5 nc -q 2 {at} 20514 || true",
+        f"echo | timeout 5 openssl s_client -connect {at}:20514 -tls1_2 2>&1; "
+        f"printf '1 open 0 \\n' | timeout 5 openssl s_client -quiet -connect {at}:20514 2>&1 || true",
     ).output  # fmt: skip
     assert "rsp" not in said, said
     assert "alert" in said or "handshake failure" in said or "errno" in said, said
@@ -135,7 +138,7 @@ def test_plaintext_and_strangers_are_refused() -> None:
 def test_one_persons_lines_are_erased_and_no_others() -> None:
     run, person = logs.new_run(), logs.new_run()
     for who in (person, "somebody-else"):
-        execute(HOST, "logger", "--tag", "etcd-story", json.dumps({"request_id": run, "n": who, "user": who}))
+        execute(HOST, "logger", "--tag", "story", json.dumps({"request_id": run, "n": who, "user": who}))
     logs.delivered(run, 2, 60).assert_exactly_once()
     counted = playbook("playbooks/erase_user_logs.yml", "-e", f"user={person}")
     assert counted.code == 0, counted.output

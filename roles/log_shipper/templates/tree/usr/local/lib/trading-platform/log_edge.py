@@ -342,7 +342,7 @@ class Edge:
             if name and name in self.sources:
                 return self.sources[name]
         name = journal.get("SYSLOG_IDENTIFIER") or unit.partition(".")[0] or entry.get("programname") or "unknown"
-        return {"service": name, "stream": "system", "parsers": ["plain"]}
+        return {"service": name, "stream": "system", "parsers": ["json", "plain"]}
 
     def identity(self, entry: Entry, journal: Entry, text: str) -> str:
         """The same for the same entry, whenever it is read."""

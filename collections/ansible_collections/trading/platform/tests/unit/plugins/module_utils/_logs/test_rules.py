@@ -36,8 +36,8 @@ def test_a_rule_that_does_not_work_is_refused(change: dict[str, Any], words: str
 
 
 def test_every_bad_rule_is_named_at_once() -> None:
+    bad = [{**GOOD, "regex": "("}, {**GOOD, "name": "b", "regex": ")"}]
     with pytest.raises(ValueError, match=r"rule a: .*; rule b: .*; rule c stands twice"):
-        bad = [{**GOOD, "regex": "("}, {**GOOD, "name": "b", "regex": ")"}]
         masks([*bad, {**GOOD, "name": "c"}, {**GOOD, "name": "c"}])
 
 
