@@ -158,6 +158,11 @@ def edge() -> Figures:
     return story("edge")
 
 
+def logs() -> Figures:
+    """Lines a second from a host's journal into Elasticsearch, each once; the app's p95 with the collector away."""
+    return story("logs")
+
+
 def backup() -> Figures:
     """A full backup of a ledger of 1 GB as the timers take it, against pgbackrest by hand on that host, by turns."""
     return story("backup")
@@ -174,6 +179,7 @@ def restore() -> Figures:
 
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "backup": backup,
+    "logs": logs,
     "config_tree": config_tree,
     "dbproxy": dbproxy,
     "dbproxy_shared": dbproxy_shared,

@@ -1,0 +1,1 @@
+../../../../../../../log_shipper/templates/tree/usr/local/lib/trading-platform/log_stats.py

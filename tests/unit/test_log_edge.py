@@ -1,0 +1,221 @@
+# Copyright (c) 2026, trading.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edge's program: what becomes of a line, what is masked, which id it has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.trading.platform.plugins.module_utils._logs.rules import masks as checked
+from program import imported
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/log_shipper"
+edge = imported(ROLE / "templates/tree/usr/local/lib/trading-platform/log_edge.py")
+DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+SOURCES = {one["name"]: one for one in yaml.safe_load((ROLE / "vars/main.yml").read_text())["__log_shipper_known"]}
+RULES = checked(DEFAULTS["log_shipper_masks"])
+
+
+def made(host: str = "app1") -> Any:
+    return edge.edge({"host": host, "environment": "test", "masks": RULES, "sources": SOURCES})
+
+
+def entry(text: str, **journal: object) -> dict[str, Any]:
+    return {
+        "msg": text,
+        "timereported": "2026-11-22T02:18:37.123456+00:00",
+        "syslogseverity": "6",
+        "$!": {"MESSAGE": text, "_BOOT_ID": "b", "_PID": "12", "_SOURCE_REALTIME_TIMESTAMP": "1", **journal},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("mail to joe.doe+x@mail.example.com now", "mail to [mail] now"),
+        ("no mail: a@b", "no mail: a@b"),
+        ("iban DE89 3704 0044 0532 0130 00 paid", "iban [iban] paid"),
+        ("iban DE89370400440532013000", "iban [iban]"),
+        ("not one: DE88370400440532013000", "not one: DE88370400440532013000"),
+        ("card 4111 1111 1111 1111.", "card [card]."),
+        ("card 378282246310005", "card [card]"),
+        ("order 4111111111111112", "order 4111111111111112"),
+        ("at 1795314563123", "at 1795314563123"),
+        ("Authorization: Bearer abc.def", "Authorization: [secret]"),
+        ('{"authorization": "Basic Zm9vOmJhcg=="}', '{"authorization": "[secret]"}'),
+        ("with bearer AbCdEfGh123 sent", "with bearer [secret] sent"),
+        ("jwt eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl", "jwt [secret]"),
+        ("postgres://app:s3cret@db1/trading", "postgres://app:[secret]@db1/trading"),
+        ("password=hunter2&x=1", "password=[secret]&x=1"),
+        ("api_key: 'abc'", "api_key: '[secret]'"),
+        ("ALTER ROLE app PASSWORD 'x y'", "ALTER ROLE app PASSWORD '[secret]'"),
+        ("plain words stay", "plain words stay"),
+        ("joe@example.com paid with 4111111111111111", "[mail] paid with [card]"),
+    ],
+)
+def test_what_is_masked(text: str, masked: str) -> None:
+    assert edge.masked({"message": text, "fields": {"list": [text]}}, edge.masks(RULES)) == {
+        "message": masked,
+        "fields": {"list": [masked]},
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["name"])
+def test_each_rule_has_a_case_here(rule: dict[str, Any]) -> None:
+    """A rule without one could be deleted and nobody would see it."""
+    cases = next(mark for mark in test_what_is_masked.pytestmark if mark.name == "parametrize").args[1]
+    others = edge.masks([one for one in RULES if one is not rule])
+    assert any(edge.masked(text, others) != want for text, want in cases)
+
+
+def test_an_anchored_rule_is_asked_of_each_text() -> None:
+    rules = edge.masks([{"regex": "^secret$", "replacement": "x"}])
+    assert edge.masked({"a": "first", "b": "secret"}, rules) == {"a": "first", "b": "x"}
+
+
+POSTGRES = "2026-11-22 02:18:37.123 UTC [77] "
+
+
+@pytest.mark.parametrize(
+    ("given", "stream", "found"),
+    [
+        (
+            entry(
+                json.dumps({"level": "warning", "message": "m", "request_id": "r", "user": 17, "ms": 1.5, "x": 1}),
+                CONTAINER_NAME="c",
+            ),
+            "app",
+            {
+                "log.level": "warning",
+                "message": "m",
+                "http.request.id": "r",
+                "user.id": "17",
+                "event.duration": 1500000,
+                "fields.x": "1",
+            },
+        ),
+        (
+            entry("no json", CONTAINER_NAME="c"),
+            "app",
+            {"message": "no json", "container.name": "c", "log.level": "info"},
+        ),
+        (
+            entry(
+                POSTGRES + "app@trading/web 10.0.0.1 ERROR:  no /* request_id=abc-1 */", _SYSTEMD_UNIT="patroni.service"
+            ),
+            "postgresql",
+            {
+                "log.level": "error",
+                "user.name": "app",
+                "client.ip": "10.0.0.1",
+                "http.request.id": "abc-1",
+                "process.pid": 77,
+            },
+        ),
+        (
+            entry(POSTGRES + "LOG:  checkpoint starting: time", _SYSTEMD_UNIT="patroni.service"),
+            "postgresql",
+            {
+                "service.name": "postgresql",
+                "message": "checkpoint starting: time",
+                "@timestamp": "2026-11-22T02:18:37.123Z",
+            },
+        ),
+        (
+            entry(
+                POSTGRES + "o@trading/psql [local] LOG:  AUDIT: SESSION,1,1,DDL,CREATE TABLE",
+                _SYSTEMD_UNIT="patroni.service",
+            ),
+            "audit",
+            {"event.dataset": "pgaudit", "postgresql.application": "psql"},
+        ),
+        (
+            entry("2026-11-22 02:18:37,123 ERROR: no leader", _SYSTEMD_UNIT="patroni.service"),
+            "postgresql",
+            {"service.name": "patroni", "log.level": "error", "message": "no leader"},
+        ),
+        (
+            entry("12:M 22 Nov 2026 02:18:37.123 # Failed", _SYSTEMD_UNIT="redis-server.service"),
+            "redis",
+            {"log.level": "warning", "message": "Failed", "fields.role": "master"},
+        ),
+        (
+            entry('time="2026-11-22T02:18:37Z" level=error msg="say \\"no\\"" a=1', _SYSTEMD_UNIT="docker.service"),
+            "system",
+            {"log.level": "error", "message": 'say "no" a=1'},
+        ),
+        (entry("Failed password for root", SYSLOG_IDENTIFIER="sshd"), "audit", {"service.name": "sshd"}),
+        (entry("x", _SYSTEMD_UNIT="backup@full.service"), "system", {"service.name": "backup@"}),
+        (
+            {
+                "msg": json.dumps(
+                    {
+                        "status": "200",
+                        "seconds": 0.25,
+                        "path": "/a",
+                        "method": "GET",
+                        "client": "10.1.1.1",
+                        "upstream": "-",
+                    }
+                ),
+                "timereported": "2026-11-22T02:18:37+00:00",
+                "$!": {"metadata": {"filename": "/var/log/nginx/access.log", "fileoffset": "7"}},
+            },
+            "edge",
+            {
+                "http.response.status_code": 200,
+                "event.duration": 250000000,
+                "message": "GET /a",
+                "client.ip": "10.1.1.1",
+            },
+        ),
+    ],
+)
+def test_what_becomes_of_a_line(given: dict[str, Any], stream: str, found: dict[str, object]) -> None:
+    document = made().document(given)
+    assert document["data_stream"]["dataset"] == stream
+    assert {path: at(document, path) for path in found} == found
+    assert at(document, "host.name") == "app1"
+
+
+def at(document: Any, path: str) -> object:
+    for name in path.split("."):
+        document = document[name]
+    return document
+
+
+def test_the_id_is_the_entrys_own() -> None:
+    first, again, other = made(), made(), made("app2")
+    one = [first.document(entry("same"))["event"]["id"] for _twin in range(2)]
+    assert one == [again.document(entry("same"))["event"]["id"] for _twin in range(2)]
+    assert len(set(one)) == len(one)
+    assert other.document(entry("same"))["event"]["id"] not in one
+    assert first.document(entry("same", _SOURCE_REALTIME_TIMESTAMP="2"))["event"]["id"] not in one
+
+
+def test_a_writer_does_not_choose_address_or_id() -> None:
+    text = json.dumps({"message": "m", "data_stream": {"dataset": "audit"}, "event": {"id": "x"}, "host": "other"})
+    document = made().document(entry(text, CONTAINER_NAME="c"))
+    assert document["data_stream"]["dataset"] == "app"
+    assert document["event"]["id"] != "x"
+    assert document["host"] == {"name": "app1"}
+
+
+def test_an_answer_is_one_line_for_rsyslog() -> None:
+    said = made().answer(json.dumps(entry("two\nlines of joe@example.com")).encode())
+    ship = json.loads(said)["$!"]["ship"]
+    assert said.count(b"\n") == 1
+    assert ship["stream"] == "logs-system-test"
+    assert json.loads(ship["document"])["message"] == "two\nlines of [mail]"
+    assert "\n" not in ship["document"]
+
+
+def test_a_long_line_is_cut_and_says_so() -> None:
+    document = made().document(entry("x" * 40_000))
+    assert len(document["message"]) == edge.LONGEST
+    assert document["log"]["truncated_bytes"] == 40_000 - edge.LONGEST
