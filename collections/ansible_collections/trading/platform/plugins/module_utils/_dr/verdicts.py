@@ -72,7 +72,8 @@ def setup(sites: Sites) -> Verdict:
             f"{leads[0]} leads: the second site has taken over, and is not built again over that."
             f" playbooks/dr_failback.yml gives production back. {UNTOUCHED}"
         )
-    elif not hosts(sites.first, "primary"):
+    elif hosts(sites.first, "down") and not hosts(sites.first, "primary"):
+        # One that cannot say is no reason against it: before the first setup nobody has the program.
         verdict.problems.append(
             f"No host of the first site is a primary, so there is nobody to follow. See patronictl list. {UNTOUCHED}"
         )
