@@ -34,6 +34,8 @@ def replica(name: str, **more: Any) -> dict[str, Any]:
         ([LEADER, replica("db2", state="stopped")], ("db1", False)),
         ([LEADER, replica("db2", state="start failed"), replica("db3")], ("db3", True)),
         ([replica("db2")], ("db2", True)),
+        # A site that only follows another one.
+        ([LEADER | {"role": "standby_leader"}, replica("db2")], ("", False)),
     ],
 )
 def test_whose_turn_it_is(members: list[dict[str, Any]], expected: tuple[str, bool]) -> None:

@@ -26,6 +26,8 @@ options:
       - V(switchover) makes O(candidate) or the synchronous standby the leader. Refused while the cluster is paused, a
         member is missing, the lag is above O(max_lag_bytes), or the candidate is not synchronous in synchronous mode.
       - V(failover) makes a replica the leader where no healthy leader exists. Refused where one does.
+      - V(promote) has a standby cluster take writes (C(standby_cluster) leaves the settings) and waits until it does.
+        That no other site does is the caller's to make sure of. An empty plan where it does already.
       - V(restart) restarts PostgreSQL on O(member). A leader's clients wait behind the proxies.
       - V(rolling_restart) restarts replicas one at a time, then the primary by a switchover.
       - V(reinit) wipes the copy of the replica O(member) and takes a new one from the leader.
@@ -34,7 +36,7 @@ options:
       - V(resume_proxies) resumes pgbouncers that something left paused.
     type: str
     choices:
-      [info, switchover, failover, restart, rolling_restart, reinit, pause, resume, configured, resume_proxies]
+      [info, switchover, failover, promote, restart, rolling_restart, reinit, pause, resume, configured, resume_proxies]
     default: info
   members:
     description:
@@ -222,7 +224,7 @@ pause_s:
 writable_s:
   description: From the request to the candidate being writable.
   type: float
-  returned: after a switchover or failover
+  returned: after a switchover, failover or promotion
 write_gap_s:
   description: From the first PAUSE to the last RESUME. No client waited longer.
   type: float

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .verdicts import reading
-from .view import Cluster, PatroniError, read_cluster, read_status, short
+from .view import WRITING, Cluster, PatroniError, read_cluster, read_status, short
 
 
 class NoAnswerError(PatroniError):
@@ -169,7 +169,7 @@ class Client:
         """/primary says 200 from the lock on, before PostgreSQL has left recovery; the body tells when it has."""
         try:
             answer = self.request(name, "GET", "/primary", timeout=timeout)
-            return answer.status == 200 and read_status(json.loads(answer.text), name)["own_role"] != "replica"  # noqa: PLR2004
+            return answer.status == 200 and read_status(json.loads(answer.text), name)["own_role"] in WRITING  # noqa: PLR2004
         except (PatroniError, ValueError):
             return False
 

@@ -12,7 +12,7 @@ from . import settings
 from .client import Client
 from .proxies import Console, resume_all
 from .restarting import reinit, restart, rolling_restart
-from .switching import failover, switchover
+from .switching import failover, promote, switchover
 from .view import Cluster, PatroniError, describe, facts
 from .work import Options, Result
 
@@ -127,6 +127,7 @@ STATES: Mapping[str, Callable[[Client, Options, bool], Result]] = {
     "info": info,
     "switchover": switchover,
     "failover": failover,
+    "promote": promote,
     "restart": restart,
     "rolling_restart": rolling_restart,
     "reinit": reinit,

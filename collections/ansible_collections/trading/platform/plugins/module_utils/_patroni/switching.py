@@ -144,3 +144,34 @@ def failover(client: Client, options: Options, check: bool) -> Result:
     result.say(f"measured: {candidate.name} writable {seconds} s after the request")
     result.lines += [f"now: {line}" for line in describe(view)]
     return result
+
+
+def promote(client: Client, options: Options, check: bool) -> Result:
+    """A standby cluster becomes one that takes writes. Who makes sure that no other does is the caller."""
+    view = client.trusted(complete=False)
+    result = Result(lines=[f"found: {line}" for line in describe(view)], facts=facts(view))
+    refuse("The promotion is", verdicts.promotion(view))
+    leader = known(view.leader, "the leader")
+    if leader.writes:
+        result.say(f"nothing to do: {leader.name} takes writes already")
+        return result
+    result.changed = True
+    result.say(f"plan: {leader.name} stops following and takes writes")
+    result.diff = {"before": f"{leader.name}: standby leader\n", "after": f"{leader.name}: leader\n"}
+    if check:
+        return result
+    began = time.monotonic()
+    client.change(leader.name, "PATCH", "/config", {"standby_cluster": None}, 30)
+    while not client.writable(leader.name):
+        if time.monotonic() - began > options.timeout:
+            raise PatroniError(
+                f"{leader.name} does not take writes {options.timeout:g} s after the cluster was told to; "
+                f"look at `journalctl -u patroni` there, and run this again"
+            )
+        time.sleep(POLL)
+    seconds = round(time.monotonic() - began, 3)
+    view = client.cluster()
+    result.facts = facts(view) | {"writable_s": seconds}
+    result.say(f"measured: {leader.name} took writes {seconds} s after the request")
+    result.lines += [f"now: {line}" for line in describe(view)]
+    return result

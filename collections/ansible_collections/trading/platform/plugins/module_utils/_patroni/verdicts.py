@@ -158,6 +158,27 @@ def failover(
     return candidate, problems
 
 
+def promotion(cluster: Cluster) -> list[str]:
+    """Against having a standby cluster take writes."""
+    leader = cluster.leader
+    if leader is None:
+        return ["the cluster has no leader: look at `patronictl list` and at etcd"]
+    if not leader.answered:
+        return [f"the leader {leader.name} does not answer ({leader.error}): bring it back first"]
+    if leader.writes:
+        return []
+    problems = []
+    if leader.role != "standby_leader":
+        problems.append(f"{leader.name} leads no standby cluster: playbooks/failover.yml is for a cluster of its own")
+    if cluster.paused:
+        problems.append(f"automatic failover is paused. {RESUME}")
+    if leader.own_state != "running":
+        problems.append(f"PostgreSQL on {leader.name} is {leader.own_state}: look at `journalctl -u patroni` there")
+    if leader.replay_paused:
+        problems.append(f"replay is paused on {leader.name}: run `SELECT pg_wal_replay_resume()` there")
+    return problems
+
+
 def restart(cluster: Cluster, name: str) -> list[str]:
     member = cluster.member(name)
     if member is None:

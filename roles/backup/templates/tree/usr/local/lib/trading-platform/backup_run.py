@@ -70,7 +70,12 @@ class Settings:
 
 
 def turn(members: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    """Whose turn it is, and whether that is a replica: the synchronous one, another that keeps up, else the primary."""
+    """Whose turn it is, and whether that is a replica: the synchronous one, another that keeps up, else the primary.
+
+    At a site that follows another one it is nobody's: what it has is the other one's, who takes its own.
+    """
+    if any(one["role"] == "standby_leader" for one in members):
+        return "", False
     fit = [
         (one["role"] not in {"sync_standby", "quorum_standby"}, one["name"])
         for one in members
@@ -185,7 +190,8 @@ def on_turn(told: Settings, here: bool) -> tuple[bool, bool]:
     if here or (members is None and is_primary(told)):
         who = told.name
     if who != told.name:
-        sys.stdout.write(f"It is {who or 'the primary'}'s turn.\n")
+        nobody = "the primary" if members is None else "the other site"
+        sys.stdout.write(f"It is {who or nobody}'s turn.\n")
     return who == told.name, replica
 
 

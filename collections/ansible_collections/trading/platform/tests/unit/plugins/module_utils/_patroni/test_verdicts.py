@@ -251,3 +251,27 @@ def test_lag_is_what_is_not_replayed_yet() -> None:
 def test_what_cannot_be_read_raises(document: Any, statuses: dict[str, Any], config: Any, says: str) -> None:
     with pytest.raises(PatroniError, match=says):
         read_cluster(document, statuses, config)
+
+
+STANDBY_LEADER = {"role": "standby_leader", "own_role": "standby_leader", "position": None, "replayed": 5000}
+
+
+@pytest.mark.parametrize(
+    ("view", "says"),
+    [
+        (cluster(leader=STANDBY_LEADER), None),
+        # It takes writes already.
+        (cluster(), None),
+        (cluster(paused=True), None),
+        (cluster(leader=STANDBY_LEADER, paused=True), "paused"),
+        (cluster(leader=STANDBY_LEADER | {"own_state": "starting"}), "is starting"),
+        (cluster(leader=STANDBY_LEADER | {"replay_paused": True}), "pg_wal_replay_resume"),
+        (cluster(leader=STANDBY_LEADER | DEAD), "does not answer"),
+        (cluster(leader={"own_role": "replica"}), "leads no standby cluster"),
+        (cluster(leader={"role": "replica"}), "no leader"),
+    ],
+)
+def test_promotion(view: Cluster, says: str | None) -> None:
+    problems = verdicts.promotion(view)
+    assert bool(problems) == (says is not None), problems
+    assert says is None or says in "; ".join(problems)

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, trading.platform contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program by which a site knows of the other one: who may run, and how far it has come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import imported
+
+ROOT = Path(__file__).resolve().parents[2]
+site = imported(ROOT / "roles/dr/templates/tree/usr/local/lib/trading-platform/dr_site.py")
+ARCHIVE = {"database": {"id": 1}, "id": "15-1", "min": "000000010000000000000001", "max": "00000002000000000000000A"}
+CONTROL = """Database cluster state:               shut down
+Latest checkpoint location:           0/A000028
+Latest checkpoint's TimeLineID:       2
+"""
+
+
+def claim(since: float) -> dict[str, Any]:
+    return {"site": "dr", "since": since}
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "follows", "free"),
+    [
+        ({}, {}, {}, True),
+        # The other one has taken over, and this one knows nothing of it.
+        ({}, claim(10), {}, False),
+        (claim(5), claim(10), {}, False),
+        # Built anew, it follows that very claim; a later one is news again.
+        ({}, claim(10), claim(10), True),
+        (claim(5), claim(12), claim(10), False),
+        # This one has taken over last.
+        (claim(20), claim(10), {}, True),
+        (claim(20), {}, {}, True),
+        # That it once followed does not help when the other takes over again.
+        (claim(20), claim(30), claim(10), False),
+    ],
+)
+def test_who_may_run(mine: Any, other: Any, follows: Any, free: bool) -> None:
+    why = site.blocked(mine, other, follows)
+    assert (why == "") is free
+    assert free or "dr_failback" in why
+
+
+@pytest.mark.parametrize(
+    ("stanza", "expected"),
+    [
+        ({}, (0, 0)),
+        ({"archive": []}, (0, 0)),
+        ({"archive": [ARCHIVE]}, (2, 0xB000000)),
+        ({"archive": [ARCHIVE | {"max": None}]}, (0, 0)),
+        # Another cluster's logs, before an upgrade, do not count.
+        ({"archive": [ARCHIVE, ARCHIVE | {"database": {"id": 2}, "max": "000000010000000000000003"}]}, (1, 0x4000000)),
+        ({"archive": [ARCHIVE | {"max": "0000000100000001000000FF"}]}, (1, 0x200000000)),
+    ],
+)
+def test_where_the_archive_ends(stanza: Any, expected: tuple[int, int]) -> None:
+    assert site.archived(stanza) == expected
+
+
+@pytest.mark.parametrize(
+    ("lsn", "behind"), [("0/A000000", 16 << 20), ("0/B000000", 0), ("0/B000100", 0), ("0/AFFFFFF", 1)]
+)
+def test_how_far_behind_the_archive(lsn: str, behind: int) -> None:
+    assert site.judged({"lsn": lsn}, {"archive": [ARCHIVE]})["behind_bytes"] == behind
+
+
+def test_where_a_server_ended() -> None:
+    assert site.ended(CONTROL) == {"timeline": 2, "lsn": "0/A000029", "segment": "00000002000000000000000A"}
+    # A replica's last word is its primary's.
+    assert site.ended(CONTROL.replace("shut down", "shut down in recovery")) == {}
+    with pytest.raises(site.Trouble, match="not shut down cleanly"):
+        site.ended(CONTROL.replace("shut down", "in production"))
+
+
+@pytest.mark.parametrize(("timeline", "expected"), [(1, 0x5000000), (2, 0xA0000A0), (3, None)])
+def test_where_a_timeline_was_left(timeline: int, expected: int | None) -> None:
+    history = "1\t0/5000000\tno recovery target specified\n\n2\t0/A0000A0\tno recovery target specified\n"
+    assert site.fork(history, timeline) == expected
+
+
+def test_positions_and_segments() -> None:
+    assert site.number("1/A000028") == 0x10A000028
+    assert site.position(0x10A000028) == "1/A000028"
+    assert site.segment(2, 0x10A000028) == "00000002000000010000000A"
+
+
+def test_a_claim_can_be_read_while_the_repository_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An S3 that is away does not stop the site that leads."""
+    monkeypatch.setattr(site, "claimed", lambda *_: None)
+    told = site.Settings("trading", "first", "/data", "/bin", 5432, [])
+    assert site.check(told, stop=True) == 0
