@@ -450,7 +450,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main(words: list[str]) -> int:
-    given = dict(word.removeprefix("--").partition("=")[::2] for word in words)
+    given = dict(word.removeprefix("--").partition("=")[::2] for word in words if word != "server")
     os.umask(0o027)
     try:
         world = World(Path(given["config"]), Path(given["cfg:default.paths.data"]))
