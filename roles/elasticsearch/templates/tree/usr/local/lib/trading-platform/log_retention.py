@@ -3,15 +3,17 @@
 """Rolls streams over and deletes what is past its time, where Elasticsearch has no data-stream lifecycle; says whether
 the node is well.
 
-log_retention.py run | health [--wait SECONDS] | restart
+log_retention.py run | health [--wait SECONDS] | restart | certificates
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import grp
 import http.client
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -181,16 +183,33 @@ def restart(node: Node, settings: Mapping[str, Any]) -> int:
     return health(node, settings["wait"])
 
 
+def certificates(pki: Path, into: Path) -> int:
+    """Elasticsearch reads nothing outside its own directory, and what changes there within seconds."""
+    group = grp.getgrnam("elasticsearch").gr_gid
+    into.mkdir(mode=0o750, exist_ok=True)
+    os.chown(into, 0, group)
+    for name in ("key.pem", "fullchain.pem", "ca.pem"):
+        part = into / f".{name}"
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="ascii") as file:
+            file.write((pki / name).read_text(encoding="ascii"))
+        os.chown(part, 0, group)
+        part.replace(into / name)
+    return 0
+
+
 def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - to the journal, or to the person who asked
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=re.sub(r"\s+", " ", str(__doc__)))
-    parser.add_argument("what", choices=["run", "health", "restart"])
+    parser.add_argument("what", choices=["run", "health", "restart", "certificates"])
     parser.add_argument("--wait", type=float, default=0)
     words = parser.parse_args()
     settings = json.loads(SETTINGS.read_text())
+    if words.what == "certificates":
+        return certificates(Path(settings["pki"]), Path("/etc/elasticsearch/tls"))
     node = Node(settings)
     try:
         if words.what == "run":
