@@ -77,6 +77,7 @@ def test_alert_has_a_firing_and_a_quiet_case(name: str) -> None:
     cases = CASES.get(name, {})
     assert set(cases) >= {"fires", "quiet"}
     assert cases["fires"]["alerts"]
+    assert ("for" in ALERTS[name][1]) == ("not_yet_at" in cases["fires"])
     assert not cases["quiet"].get("alerts")
     # A quiet case without the series would stay quiet whatever the rule says.
     assert metrics(cases["fires"]["given"]) <= metrics(cases["quiet"]["given"])
@@ -135,11 +136,15 @@ def test_what_promtool_is_given() -> None:
     rule = {
         "alert": "Down",
         "expr": "up == 0",
-        "for": "1h5m",
         "labels": {"severity": "critical"},
         "annotations": {"summary": "{{ $labels.instance }} is down", "description": "Bad."},
     }
-    fires = {"at": "1m", "given": {"up": "0x2"}, "alerts": [{"instance": "db1", "summary": "db1 is down"}]}
+    fires = {
+        "at": "1m",
+        "not_yet_at": "0s",
+        "given": {"up": "0x2"},
+        "alerts": [{"instance": "db1", "summary": "db1 is down"}],
+    }
     made = list(rules.suites("t", [rule], {"Down": {"fires": fires, "quiet": {"at": "1m", "given": {"up": "1x2"}}}}))
     assert [test["name"] for test in made[0].tests] == ["Down fires", "Down quiet"]
     expected = {
@@ -147,6 +152,6 @@ def test_what_promtool_is_given() -> None:
         "exp_annotations": {"summary": "db1 is down", "description": "Bad."},
     }
     early, late = made[0].tests[0]["alert_rule_test"]
-    assert (early["eval_time"], early["exp_alerts"]) == ("3840s", [])
+    assert (early["eval_time"], early["exp_alerts"]) == ("0s", [])
     assert (late["eval_time"], late["exp_alerts"]) == ("1m", [expected])
     assert made[0].tests[1]["alert_rule_test"][0]["exp_alerts"] == []
