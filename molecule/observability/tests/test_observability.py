@@ -1,0 +1,190 @@
+"""The fleet as Prometheus sees it, who may ask, and whether somebody is told. Rules one by one: tests/rules."""
+
+from __future__ import annotations
+
+import pytest
+import watch
+from fleet import address, container, docker, inside, playbook
+
+TIERS = {"lb": ["lb1", "lb2"], "app": ["app1", "app2"], "db": ["db1", "db2"], "ops": ["ops1"]}
+EVERYBODY = [host for hosts in TIERS.values() for host in hosts]
+# By hand, and not from the inventory's own variables: what is forgotten there is missed here.
+JOBS = {
+    "node": EVERYBODY,
+    "process": EVERYBODY,
+    "nginx": TIERS["lb"],
+    "pgbouncer": TIERS["app"],
+    "docker": TIERS["app"],
+    "app": TIERS["app"],
+    "postgres": TIERS["db"],
+    "patroni": TIERS["db"],
+    "redis": TIERS["db"],
+    "etcd": [*TIERS["db"], "ops1"],
+    "sentinel": [*TIERS["db"], "ops1"],
+    "prometheus": ["ops1"],
+    "alertmanager": ["ops1"],
+}
+PROBES = [*EVERYBODY, "front page", "api", "prices", "plain http"]
+
+
+def wanted() -> set[tuple[str, str, str]]:
+    found = {(job, host, "") for job, hosts in JOBS.items() for host in hosts}
+    found |= {("haproxy", host, proxy) for host in TIERS["app"] for proxy in ("dbproxy", "app")}
+    return found | {("blackbox", "ops1", target) for target in PROBES}
+
+
+def test_all_that_the_inventory_has_is_watched_and_answers() -> None:
+    watch.wait_for("all targets up", lambda: set(watch.targets().values()) == {"up"}, 60)
+    seen = set(watch.targets())
+    assert not wanted() - seen, "missing"
+    extra = {one for one in seen - wanted() if one[0] != "elasticsearch"}
+    assert not extra, "nobody knows of these"
+
+
+@pytest.mark.parametrize(
+    ("expression", "least"),
+    [
+        ("pg_up == 1", 2),
+        ("redis_up == 1", 5),
+        ("pgbouncer_up == 1", 2),
+        ("nginx_up == 1", 2),
+        ("etcd_server_has_leader == 1", 3),
+        ("patroni_postgres_running == 1", 2),
+        ("trading_pg_sync_wanted == trading_pg_sync_standbys", 2),
+        ("trading_certificate_ends_timestamp_seconds{name='exporter'} > time() + 86400", 7),
+        ("trading_facts_ok == 1", 7),
+        ("trading_site_last_run_timestamp_seconds > 0", 7),
+        ("engine_daemon_engine_info", 2),
+        ("probe_success{probe='icmp'} == 1", 7),
+        ("namedprocess_namegroup_num_procs{groupname='postgres'} > 0", 2),
+    ],
+)
+def test_what_is_scraped_says_what_it_should(expression: str, least: int) -> None:
+    watch.wait_for(expression, lambda: len(watch.query(expression)) >= least, 90)
+
+
+def code(host: str, url: str, *options: str) -> str:
+    """HTTP's status, or 000 where no answer came at all."""
+    said = docker(
+        "exec", container(host), "curl", "-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", *options, url
+    )
+    return said.output.strip()[-3:]
+
+
+PKI = "/etc/trading-platform/pki/exporter"
+SHOWN = ["--cacert", f"{PKI}/ca.pem", "--cert", f"{PKI}/fullchain.pem", "--key", f"{PKI}/key.pem"]
+
+
+@pytest.mark.parametrize("port", [9090, 9093])
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [("http", []), ("https", SHOWN[:2]), ("https", SHOWN), ("https", [*SHOWN[:2], "-u", "platform:guessed"])],
+)
+def test_prometheus_and_alertmanager_answer_nobody_without_a_password(
+    scheme: str, options: list[str], port: int
+) -> None:
+    # The firewall lets no other host in; who has got past it is refused by the service, so it is asked on its own host.
+    assert code("ops1", f"{scheme}://{address('ops1')}:{port}/api/v1/query?query=up", *options) in ("400", "401")
+    assert code("app1", f"{scheme}://{address('ops1')}:{port}/api/v1/query?query=up", *options) == "000"
+
+
+@pytest.mark.parametrize("host", EVERYBODY)
+def test_the_front_lets_in_prometheus_alone(host: str) -> None:
+    url = f"{address(host)}:9998/proxy?module=node"
+    assert code("ops1", f"http://{url}") == "400"
+    # No certificate, and one of the right CA that is not Prometheus'.
+    assert code("ops1", f"https://{url}", *SHOWN[:2]) == "000"
+    assert code("ops1", f"https://{url}", *SHOWN) == "000"
+    theirs = [word.replace("/exporter/", "/prometheus/") for word in SHOWN]
+    assert code("ops1", f"https://{url}", *theirs) == "200"
+    assert code("world1", f"http://{url}") == "000", "the firewall lets a stranger in"
+
+
+@pytest.mark.parametrize("port", [9100, 9113, 9115, 9121, 9187, 9256, 2381, 8404, 8405, 9323, 8081])
+def test_no_exporter_is_reached_past_the_front(port: int) -> None:
+    for host in ("lb1", "app1", "db1", "ops1"):
+        assert code("ops1" if host != "ops1" else "db1", f"http://{address(host)}:{port}/metrics") == "000", host
+
+
+def test_an_alert_arrives_outside_and_clears() -> None:
+    """By the exporter of one host, whose absence every rule set has an alert for."""
+    began = watch.now()
+    inside("lb2", "systemctl stop prometheus-nginx-exporter")
+    try:
+        firing = watch.wait_for(
+            "an alert of lb2's nginx",
+            lambda: next((one for one in watch.told(began) if "lb2" in str(one) and "nginx" in str(one).lower()), None),
+            300,
+        )
+    finally:
+        inside("lb2", "systemctl start prometheus-nginx-exporter")
+    assert firing["at"] > began
+    watch.wait_for(
+        "the alert is over",
+        lambda: not watch.query('ALERTS{alertstate="firing", instance="lb2"}'),
+        120,
+    )
+
+
+def test_the_watchdog_is_heard_outside_and_its_silence_too() -> None:
+    began = watch.now()
+    inside("ops1", "systemctl stop prometheus")
+    try:
+        # 40 s until its last alert ends, 60 s of the switch's own patience, and one word more in between.
+        watch.wait_for(
+            "the dead-man's switch",
+            lambda: [one for one in watch.told(began) if one["to"] == "deadman" and one["status"] == "raised"],
+            180,
+        )
+    finally:
+        inside("ops1", "systemctl start prometheus")
+    watch.wait_for(
+        "the watchdog",
+        lambda: [one for one in watch.told(began) if one["to"] == "deadman" and one["status"] == "cleared"],
+        120,
+    )
+
+
+def test_a_silence_is_begun_and_ended() -> None:
+    made = playbook(
+        "playbooks/silence.yml", "-e", '{"alertmanager_silence_matchers": ["instance=lb2", "alertname=Story"]}',
+        "-e", "alertmanager_silence_by=story", "-e", "alertmanager_silence_reason=story",
+    )  # fmt: skip
+    assert made.code == 0, made.output
+    (mine,) = [
+        s for s in watch.ask("/api/v2/silences", 9093) if s["createdBy"] == "story" and s["status"]["state"] == "active"
+    ]
+    ended = playbook("playbooks/silence.yml", "-e", f"alertmanager_silence_end={mine['id']}")
+    assert ended.code == 0, ended.output
+    assert [s["status"]["state"] for s in watch.ask("/api/v2/silences", 9093) if s["id"] == mine["id"]] == ["expired"]
+
+
+def test_a_silence_that_nobody_asked_for_is_not_made() -> None:
+    refused = playbook("playbooks/silence.yml", "-e", '{"alertmanager_silence_matchers": ["instance=lb2"]}')
+    assert refused.code != 0
+    assert "who wants it, and why" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ('{"alertmanager_severities": {"critical": "pgae", "warning": "slack", "info": "email"}}',
+         "severity 'critical' goes to the unknown receiver 'pgae'"),
+        ('{"alertmanager_routes": [{"matchers": ["severity=\\"fatal\\""], "receiver": "page"}]}', "can never match"),
+        ('{"exporter_on": ["nod"]}', "nod"),
+    ],
+)  # fmt: skip
+def test_what_would_tell_nobody_stops_before_anything(given: str, message: str) -> None:
+    refused = playbook("playbooks/site/inventory.yml", "-e", given)
+    assert refused.code != 0
+    assert message in refused.output, refused.output
+
+
+def test_a_rule_that_does_not_parse_leaves_the_old_ones_in_force() -> None:
+    before = inside("ops1", "ls /etc/trading-platform/prometheus/rules | sort | md5sum")
+    bad = '{"prometheus_rules": {"bad": {"groups": [{"name": "x", "rules": [{"alert": "A", "expr": "up =="}]}]}}}'
+    refused = playbook("site.yml", "--tags", "prometheus", "-e", bad)
+    assert refused.code != 0
+    assert "could not parse expression" in refused.output, refused.output
+    assert inside("ops1", "ls /etc/trading-platform/prometheus/rules | sort | md5sum") == before
+    assert watch.query("vector(1)")

@@ -1,0 +1,72 @@
+"""Who watches the fleet, and what world1 was told: for stories that cause alerts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from fleet import inside
+
+KEPT = "/etc/trading-platform/prometheus/secrets/platform"
+CA = "/etc/trading-platform/pki/prometheus/ca.pem"
+TOLD = "/var/lib/alerts/notifications.jsonl"
+# curl reads the password from a file that its shell makes: it is in nobody's argv.
+ASK = f"curl -sf -m 5 --cacert {CA} -K <(printf 'user = \"platform:%s\"' \"$(cat {KEPT})\") 'https://127.0.0.1:{{port}}{{path}}'"
+
+
+def ask(path: str, port: int = 9090) -> Any:
+    """What Prometheus, or on 9093 Alertmanager, answers on ops1."""
+    return json.loads(inside("ops1", f"bash -c {quoted(ASK.format(port=port, path=path))}"))
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    found = ask(f"/api/v1/query?query={quote(expression)}")
+    assert found["status"] == "success", found
+    return list(found["data"]["result"])
+
+
+def targets() -> dict[tuple[str, str, str], str]:
+    """Health by job, host and what tells two of a job on a host apart."""
+    found = {}
+    for one in ask("/api/v1/targets?state=active")["data"]["activeTargets"]:
+        labels = one["labels"]
+        which = labels["job"], labels["instance"], labels.get("proxy") or labels.get("target", "")
+        found[which] = one["health"] if one["health"] == "up" else f"{one['health']}: {one['lastError']}"
+    return found
+
+
+def now() -> float:
+    """The clock that world1 writes into its journal; containers share it."""
+    return time.time()
+
+
+def told(since: float) -> list[dict[str, Any]]:
+    lines = inside("world1", f"cat {TOLD} 2>/dev/null || true").splitlines()
+    return [one for one in map(json.loads, lines) if one["at"] >= since]
+
+
+def paged(name: str, since: float, status: str, **labels: str) -> dict[str, Any] | None:
+    """The first notification of an alert with that status and these labels."""
+    for one in told(since):
+        for alert in one.get("alerts", ()):
+            if alert["name"] == name and alert["status"] == status and labels.items() <= alert["labels"].items():
+                return one
+    return None
+
+
+def wait_for(what: str, question: Callable[[], Any], seconds: float) -> Any:
+    """What the question answers once that is true."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(1)
