@@ -171,7 +171,7 @@ def test_a_silence_that_nobody_asked_for_is_not_made() -> None:
         ('{"alertmanager_severities": {"critical": "pgae", "warning": "slack", "info": "email"}}',
          "severity 'critical' goes to the unknown receiver 'pgae'"),
         ('{"alertmanager_routes": [{"matchers": ["severity=\\"fatal\\""], "receiver": "page"}]}', "can never match"),
-        ('{"exporter_on": ["nod"]}', "nod"),
+        ('{"exporter_on": ["nod"]}', "exporter_on"),
     ],
 )  # fmt: skip
 def test_what_would_tell_nobody_stops_before_anything(given: str, message: str) -> None:
