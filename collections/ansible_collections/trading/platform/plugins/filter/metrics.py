@@ -28,6 +28,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "alertmanager_config": named("alertmanager", routing.config),
+            "alertmanager_routing": named("alertmanager", routing.accepted),
             "exporter_landed": named("exporter_on", exporters.landed),
             "exporter_targets": named("exporter_on", exporters.targets),
             "front_modules": named("exporter", targets.front_modules),

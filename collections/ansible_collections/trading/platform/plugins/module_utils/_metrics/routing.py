@@ -70,6 +70,15 @@ def _never(
     return ""
 
 
+def accepted(
+    severities: Mapping[str, str], receivers: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """The severities, where every alert arrives. It reads no secret, so preflight may show what it says."""
+    if found := list(problems(severities, receivers, routes)):
+        raise RoutingError("; ".join(found))
+    return dict(severities)
+
+
 def config(
     severities: Mapping[str, str],
     receivers: Sequence[Mapping[str, Any]],
@@ -82,8 +91,7 @@ def config(
 ) -> dict[str, Any]:
     """alertmanager.yml. deadman: webhook of the outside service, without a url there is none; timing: wait,
     interval, repeat, and critical_wait."""
-    if found := list(problems(severities, receivers, routes)):
-        raise RoutingError("; ".join(found))
+    accepted(severities, receivers, routes)
     told = [dict(receiver) for receiver in receivers]
     ways: list[dict[str, Any]] = []
     # Without an outside service the watchdog goes nowhere, and not to whoever is paged.
