@@ -88,7 +88,7 @@ def test_what_is_masked_never_reaches_the_store() -> None:
     for word in (f"joe-{run}", secret, "4111 1111", "DE8937"):
         assert word not in text
     # Nor does the collector have it on disk.
-    found = inside(logs.COLLECTOR, f"grep -rlF {secret} /var/spool/log-collector || true")
+    found = inside(logs.COLLECTOR, f"grep -rlF {secret} /var/lib/log-collector || true")
     assert found == ""
 
 
