@@ -75,7 +75,8 @@ def p95_ratio() -> float:
             away.append(seen.figures["p95_ms"])
             logs.unit(logs.COLLECTOR, "start", "log-collector")
             time.sleep(20)
-    return round(statistics.median(away) / statistics.median(there), 3)
+    ratio: float = round(statistics.median(away) / statistics.median(there), 3)
+    return ratio
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import logs
 import pytest
-from fleet import address, docker, inside, playbook, site, standing
+from fleet import address, container, docker, inside, playbook, site, standing
 from probe import execute
 
 RATE, SECONDS = 1000, 20
@@ -19,7 +19,7 @@ HOST = "app1"
 def _healed() -> Iterator[None]:
     yield
     for name in ("elasticsearch", "log-collector"):
-        docker("exec", logs.container(logs.COLLECTOR), "systemctl", "start", name)
+        docker("exec", container(logs.COLLECTOR), "systemctl", "start", name)
     logs.wait_store()
 
 
@@ -119,19 +119,19 @@ def test_the_reader_only_reads() -> None:
 def test_plaintext_and_strangers_are_refused() -> None:
     at = address(logs.COLLECTOR)
     # From the collector's own host, where the firewall is no help.
-    assert docker("exec", logs.container(logs.COLLECTOR), "curl", "-sS", "-m", "5", f"http://{at}:9200/").code != 0
+    assert docker("exec", container(logs.COLLECTOR), "curl", "-sS", "-m", "5", f"http://{at}:9200/").code != 0
     assert logs.ask("GET", "/_cluster/health", user="")[0] == 401
     assert logs.ask("GET", "/_cluster/health", user="admin", password="guess")[0] == 401
     # By TLS without a certificate, and without TLS.
     said = docker(
-        "exec", logs.container(logs.COLLECTOR), "sh", "-c",
+        "exec", container(logs.COLLECTOR), "sh", "-c",
         f"echo | timeout 5 openssl s_client -connect {at}:20514 -tls1_2 2>&1; "
         f"printf '1 open 0 \\n' | timeout 5 openssl s_client -quiet -connect {at}:20514 2>&1 || true",
     ).output  # fmt: skip
     assert "rsp" not in said, said
     assert "alert" in said or "handshake failure" in said or "errno" in said, said
     # From another host there is not even a door to the store.
-    closed = docker("exec", logs.container("lb1"), "curl", "-skS", "-m", "3", f"https://{at}:9200/")
+    closed = docker("exec", container("lb1"), "curl", "-skS", "-m", "3", f"https://{at}:9200/")
     assert closed.code != 0, closed.output
 
 
