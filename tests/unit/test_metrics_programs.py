@@ -73,6 +73,13 @@ def test_samples_of_a_metric_stand_together_with_their_labels() -> None:
     assert 'app_scrape_failed{service="api",set="blue",slot="2"} 1' in lines
 
 
+def test_what_the_app_says_of_itself_gives_way_to_where_it_is() -> None:
+    text = 'app_build_info{release="v1",service="api",slot="9",set="x",of="a,b"} 1\n'
+    assert app.merged([(API, text)]).splitlines()[0] == (
+        'app_build_info{service="api",set="blue",slot="1",release="v1",of="a,b"} 1'
+    )
+
+
 # ----- pgbouncer_metrics
 
 ANSWERS = {

@@ -14,21 +14,11 @@ BOARD = Board(
     question="Does every line arrive, and is there room for when it cannot?",
     reading=(
         "A line goes from the journal through rsyslog on its host to the collector and into Elasticsearch; each "
-        "hop has a queue on "
-        "disk. Queues that grow are a next hop that does not answer, and cost nothing until they are full. "
-        "Dropped lines are lost."
+        "hop keeps on disk what the next one does not take: a host in its journal, the collector in its spool. "
+        "What waits costs nothing until a disk is full."
     ),
     events=("release",),
     top=(
-        stat(
-            "dropped",
-            "Lines dropped in a day: 0",
-            "sum(increase(trading_log_queue_discarded_total{ENV}[1d]))",
-            "none",
-            below(1),
-            "Lines that a full queue threw away. They are in the host's journal for as long as that keeps them.",
-            decimals=0,
-        ),
         stat(
             "refused",
             "Lines refused in a day: 0",
@@ -76,12 +66,12 @@ BOARD = Board(
     body=(
         timeseries(
             "waiting",
-            "Lines that wait: falls back to few",
-            "sum by (instance, name) (trading_log_queue_messages{ENV})",
-            "none",
-            below(100000, 1000000),
-            "By host and queue. A hill is a sink that was away; it has to go down by itself.",
-            legend="{{instance}} {{name}}",
+            "Waiting at the collector: falls back to nothing",
+            "sum by (instance) (trading_log_store_waiting_bytes{ENV})",
+            "bytes",
+            below(1e8, 1e9),
+            "A hill is an Elasticsearch that was away; it has to go down by itself.",
+            legend="{{instance}}",
         ),
         timeseries(
             "rate",
