@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import releases
 import watch
 from fleet import address, container, docker, inside, playbook, run
-from probe import execute
+from probe import Traffic, execute
 
 TIERS = {"lb": ["lb1", "lb2"], "app": ["app1", "app2"], "db": ["db1", "db2"], "ops": ["ops1"]}
 EVERYBODY = [host for hosts in TIERS.values() for host in hosts]
@@ -35,8 +36,11 @@ PROBES = [*EVERYBODY, "front page", "api", "prices", "plain http"]
 
 @pytest.fixture(scope="module", autouse=True)
 def served() -> None:
-    """A probe of the application needs one."""
+    """A probe of the application needs one, and its panels need somebody who trades."""
     releases.any_release()
+    with Traffic("world1", seconds=60, rate=20, sockets=2) as load:
+        load.wait_ready(60)
+        time.sleep(20)
 
 
 def wanted() -> set[tuple[str, str, str]]:
