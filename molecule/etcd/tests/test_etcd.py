@@ -117,6 +117,7 @@ def test_a_killed_member_comes_back_by_itself(writer: Writer) -> None:
     assert report["gap"] < 5, report
 
 
+@pytest.mark.long
 def test_a_changed_configuration_restarts_one_after_the_other(writer: Writer) -> None:
     changed = playbook("site.yml", "--tags", "etcd", "-e", "etcd_snapshot_count=10001")
     back = playbook("site.yml", "--tags", "etcd")

@@ -55,7 +55,8 @@ def test_2_a_partition_never_makes_two_primaries() -> None:
     assert data.primary() == other
 
 
-@pytest.mark.parametrize("how", [pytest.param("patroni", marks=pytest.mark.long), "host"])
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["patroni", "host"])
 def test_3_a_frozen_agent_is_fenced_by_the_synchronous_commit(how: str) -> None:
     """Its lease runs out while PostgreSQL still takes writes; but nobody confirms them, so none is acknowledged.
 
@@ -114,6 +115,7 @@ def test_4_without_etcd_writes_go_on_while_all_members_answer() -> None:
     assert "etcd" in refused.output
 
 
+@pytest.mark.long
 def test_4_without_etcd_and_without_the_other_member_the_primary_steps_down() -> None:
     alone = data.primary()
     with Writable("app1", alone) as asked, data.stopped("etcd", "db1", "db2", "ops1"):

@@ -50,6 +50,7 @@ def test_the_store_is_away_under_load() -> None:
     logs.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["stop", "kill --signal=KILL"])
 def test_the_collector_is_away_under_load(how: str) -> None:
     run = logs.new_run()
@@ -62,6 +63,7 @@ def test_the_collector_is_away_under_load(how: str) -> None:
     logs.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
 
 
+@pytest.mark.long
 def test_the_hosts_rsyslog_is_killed_under_load() -> None:
     run = logs.new_run()
     writing = logs.write(HOST, run, RATE * SECONDS, RATE)
@@ -120,7 +122,7 @@ def test_plaintext_and_strangers_are_refused() -> None:
     at = address(logs.COLLECTOR)
     # From the collector's own host, where the firewall is no help.
     assert docker("exec", container(logs.COLLECTOR), "curl", "-sS", "-m", "5", f"http://{at}:9200/").code != 0
-    assert logs.ask("GET", "/_cluster/health", user="")[0] == 401
+    assert logs.ask("GET", "/_cluster/health", user="", password="")[0] == 401
     assert logs.ask("GET", "/_cluster/health", user="admin", password="guess")[0] == 401
     # By TLS without a certificate, and without TLS.
     said = docker(
@@ -135,6 +137,7 @@ def test_plaintext_and_strangers_are_refused() -> None:
     assert closed.code != 0, closed.output
 
 
+@pytest.mark.long
 def test_one_persons_lines_are_erased_and_no_others() -> None:
     run, person = logs.new_run(), logs.new_run()
     for who in (person, "somebody-else"):
@@ -152,6 +155,7 @@ def test_one_persons_lines_are_erased_and_no_others() -> None:
     assert logs.count(run) == 1
 
 
+@pytest.mark.long
 def test_site_again_changes_nothing() -> None:
     ran = site("--tags", "logs")
     assert ran.code == 0, ran.output

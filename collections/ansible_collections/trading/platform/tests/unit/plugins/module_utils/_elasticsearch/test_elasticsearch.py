@@ -26,7 +26,7 @@ USER = {"name": "w", "password": "secret", "roles": ["writer"]}
 def test_the_hash_is_elasticsearchs_own_and_stays() -> None:
     text = files([USER], ["writer"], "logs")["users"]
     assert text == files([USER], ["writer"], "logs")["users"]
-    name, _, rest = text.strip().partition(":")
+    name, _colon, rest = text.strip().partition(":")
     kind, salt, made = rest.split("$")
     expected = hashlib.pbkdf2_hmac("sha512", b"secret", base64.b64decode(salt), 10_000, 32)
     assert (name, kind, base64.b64decode(made)) == ("w", "{PBKDF2}10000", expected)
