@@ -41,7 +41,9 @@ def checkout() -> Iterator[Path]:
         for copied in COPIED:
             (place / copied).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / copied, place / copied)
-        (place / ".venv").mkdir()
+        (place / ".venv/bin").mkdir(parents=True)
+        for tool in ("promtool", "amtool"):
+            (place / ".venv/bin" / tool).touch(mode=0o755)
         shutil.copy(ROOT / "requirements.lock", place / ".venv/made-from")
         Path(name).chmod(0o755)
         if os.geteuid() == 0:
