@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import data
 import pytest
 import releases
+from fleet import inside
 from probe import Traffic
 from releases import REGISTRY, SWAP, another, arrived_at, one_set, operate, refused, starts, well
 
@@ -54,7 +56,7 @@ def test_an_app_host_dies(load: Traffic) -> None:
         assert seen.sockets_missing == 0, seen.figures
     finally:
         data.start_host("app1")
-    data.wait_until("app1 serves again", lambda: serves("app1"), 90)
+    data.wait_until("app1 serves again", lambda: serves("app1"), 180)
     current = releases.current()
     with load.window() as after:
         assert operate("deploy", release=current).code == 0
@@ -63,4 +65,10 @@ def test_an_app_host_dies(load: Traffic) -> None:
 
 
 def serves(host: str) -> bool:
-    return all(one["State"]["Running"] for one in releases.containers(host).values())
+    """A host that has just booted has its engine and its switch a while later."""
+    try:
+        found = releases.containers(host).values()
+        inside(host, "systemctl is-active app-proxy")
+    except (AssertionError, json.JSONDecodeError):
+        return False
+    return bool(found) and all(one["State"]["Running"] for one in found)
