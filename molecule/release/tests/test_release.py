@@ -67,7 +67,7 @@ def test_a_good_canary_is_promoted(load: Traffic) -> None:
     """Each client stays in its cohort while the share grows."""
     new = another()
     with load.window() as seen:
-        ran = well("canary", release=new, steps=[10, 50], hold=8, app_gate_min_requests=20)
+        ran = well("canary", release=new, steps=[10, 50], hold=14, app_gate_min_requests=20)
     seen.assert_unnoticed()
     assert seen.strays == {}, seen.strays
     assert "promoted" in ran.output, ran.output
