@@ -10,7 +10,7 @@ import releases
 from probe import Traffic, Window
 
 SECONDS = 1800.0
-# bench/run release has the 200 a second; two cores that hold the whole fleet, its metrics and its logs do little else by 60.
+# bench/run release has the 200 a second; two cores with the whole fleet and its watchers do little else by 60.
 RATE = 30.0
 
 
