@@ -56,7 +56,7 @@ def test_a_wrong_passphrase_is_told_before_anything_stops() -> None:
     main = data.primary()
     before = main, data.timeline(), data.postmaster(main)
     with wrong("repo1-cipher-pass", *data.DATABASES):
-        refused("restore_pitr", "-e", "latest=true", "-e", f"confirm={STANZA}", says="is not the one it was written with")
+        refused("restore_pitr", "-e", "latest=true", "-e", f"confirm={STANZA}", says="not the one it was written with")
     assert (data.primary(), data.timeline(), data.postmaster(main)) == before
 
 
