@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import backups
 import data
 import pytest
 from backups import BUCKET, PLACE, RUN, STANZA, refused
 from fleet import inside, playbook
-from probe import Ledger, prepare, secret
+from probe import Ledger, secret
 from releases import folded
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ready() -> None:
-    prepare()
-    backups.wait_first()
-
-
-@pytest.fixture(autouse=True)
-def leaves_it_healthy() -> Iterator[None]:
-    yield
-    data.wait_healthy(120)
 
 
 def result(host: str, schedule: str) -> dict[str, object]:

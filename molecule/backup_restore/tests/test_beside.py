@@ -9,16 +9,10 @@ import backups
 import data
 import pytest
 from fleet import inside, playbook
-from probe import Ledger, prepare
+from probe import Ledger
 from releases import folded
 
 REPORTS = "/var/lib/trading-platform/backup/drills"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ready() -> None:
-    prepare()
-    backups.wait_first()
 
 
 def test_a_drill_restores_compares_and_measures_beside_a_running_ledger(tmp_path: Path) -> None:

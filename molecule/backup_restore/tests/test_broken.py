@@ -6,29 +6,16 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-import backups
 import data
 import pytest
 from backups import RUN, STANZA, refused
 from fleet import inside, playbook
-from probe import Ledger, prepare
+from probe import Ledger
 
 SECRETS = "/etc/pgbackrest/conf.d/secrets.conf"
 SCRATCH = "/var/lib/postgresql/15/trading.scratch"
 # Room for the logs that are there, and this much more.
 SPARE_MB = 96
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ready() -> None:
-    prepare()
-    backups.wait_first()
-
-
-@pytest.fixture(autouse=True)
-def leaves_it_healthy() -> Iterator[None]:
-    yield
-    data.wait_healthy(180)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import backups
@@ -10,7 +9,7 @@ import data
 import pytest
 from backups import STANZA, assert_holds, moment, refused, restore, wrote
 from fleet import inside, playbook
-from probe import Ledger, prepare
+from probe import Ledger
 from releases import arrived_at
 
 
@@ -27,8 +26,6 @@ class History:
 
 @pytest.fixture(scope="module")
 def history() -> History:
-    prepare()
-    backups.wait_first()
     timeline, name = data.timeline(), "before_the_accident"
     runs = [wrote()]
     time = moment()
@@ -39,12 +36,6 @@ def history() -> History:
     runs.append(wrote())
     backups.archived()
     return History(timeline, runs, time, lsn, name)
-
-
-@pytest.fixture(autouse=True)
-def leaves_it_healthy() -> Iterator[None]:
-    yield
-    data.wait_healthy(120)
 
 
 def standing() -> tuple[str, int, str]:

@@ -15,13 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-# What is counted, by rsyslog's word.
-QUEUE = {
-    "size": ("trading_log_queue_messages", "gauge", "Messages that wait in the queue."),
-    "enqueued": ("trading_log_queue_enqueued_total", "counter", "Messages that came into the queue."),
-    "full": ("trading_log_queue_full_total", "counter", "Times that the queue was full and its writer waited."),
-    "discarded.full": ("trading_log_queue_discarded_total", "counter", "Messages that the full queue dropped."),
-}
+# What is counted, by rsyslog's word. Of actions alone: no hop has a queue of rsyslog's.
 ACTION = {
     "processed": ("trading_log_action_processed_total", "counter", "Messages that an action was given."),
     "failed": ("trading_log_action_failed_total", "counter", "Messages that an action could not do."),
@@ -39,9 +33,8 @@ def taken(line: str, figures: Figures) -> bool:
         said = None
     if not isinstance(said, Mapping):
         return False
-    table = {"core.queue": QUEUE, "core.action": ACTION}.get(str(said.get("origin")), {})
-    name = re.sub(r"[^a-z0-9_]+", "_", str(said.get("name", "")).removesuffix(" queue").lower())
-    for word, (metric, _kind, _help) in table.items():
+    name = re.sub(r"[^a-z0-9_]+", "_", str(said.get("name", "")).lower())
+    for word, (metric, _kind, _help) in ACTION.items() if said.get("origin") == "core.action" else ():
         if isinstance(said.get(word), int):
             figures[metric, name] = said[word]
     return True
@@ -49,7 +42,7 @@ def taken(line: str, figures: Figures) -> bool:
 
 def text(figures: Figures, hop: str, now: float) -> str:
     lines: list[str] = []
-    for metric, kind, about in [*QUEUE.values(), *ACTION.values()]:
+    for metric, kind, about in ACTION.values():
         found = sorted((name, value) for (one, name), value in figures.items() if one == metric)
         if found:
             lines += [f"# HELP {metric} {about}", f"# TYPE {metric} {kind}"]
