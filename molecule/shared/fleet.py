@@ -144,7 +144,8 @@ def service_starts(name: str) -> str:
 # What changes by itself: logs, caches, temporary files, what apt refreshes for a --check, what running servers keep.
 MOVING = (
     "/var/lib/postgresql /var/lib/etcd /var/lib/redis /var/lib/docker /var/lib/prometheus "
-    "/tmp /run /proc /sys /dev /var/log /var/tmp /home/ansible/.ansible /var/cache/apt /var/lib/systemd /var/lib/chrony"
+    "/var/lib/elasticsearch /var/spool /var/log /var/tmp /var/cache/apt /var/lib/systemd /var/lib/chrony "
+    "/home/ansible/.ansible /tmp /run /proc /sys /dev"
 )
 
 

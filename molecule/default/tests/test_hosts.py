@@ -38,8 +38,9 @@ def test_host_keys_are_born_apart() -> None:
 def test_the_ca_key_reached_no_host(host: Any) -> None:
     """An EC P-384 key, which no host makes for itself, is nowhere under /etc, /var, /root, /home or /tmp."""
     found = host.check_output(
-        "grep -rlIs 'BEGIN.*PRIVATE KEY' /etc /var /root /home /tmp | while read -r file; do"
-        " openssl pkey -in $file -noout -text 2>/dev/null | grep -q secp384r1 && echo $file; done; true"
+        "grep -rlIs '^-----BEGIN.*PRIVATE KEY' /etc /var /root /home /tmp | while read -r file; do"
+        " sed -n '/^-----BEGIN.*PRIVATE KEY/,/^-----END/p' $file | openssl pkey -noout -text 2>/dev/null |"
+        " grep -q secp384r1 && echo $file; done; true"
     )
     assert found == ""
 

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trading.platform.plugins.module_utils._packages.status import (
     PackagesError,
     describe,
+    in_inventory,
     to_reinstall,
     verdict,
     wanted,
@@ -47,9 +48,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         self._vars = task_vars or {}
         _unused, self._given = self.validate_argument_spec(argument_spec=SPEC)
         try:
-            self._names = [one.entry for one in wanted(self._given["name"])]
+            names = wanted(self._given["name"])
         except PackagesError as error:
             raise AnsibleActionFail(str(error)) from None
+        # Preflight has read dpkg's records of every host in this run, and nothing here removes a package.
+        if in_inventory(names, str(self._vars.get("ansible_facts", {}).get("installed_packages") or "")):
+            return {"changed": False, "missing": [], "interrupted": {}}
+        self._names = [one.entry for one in names]
         before = self._look()
         if before.get("failed") or not (before["missing"] or before["interrupted"]):
             return before

@@ -11,7 +11,8 @@ short_description: Have Debian packages installed, at little cost where they are
 version_added: 0.1.0
 author: trading.platform contributors (@trading)
 description:
-  - Reads dpkg's own records on the host in one short round trip. Where all packages are installed, that is all.
+  - Reads dpkg's own records on the host in one short round trip. Where all packages are installed, that is all. Where
+    M(trading.platform.preflight_host) has seen them in this run, the host is not asked again.
   - What is missing is installed by M(ansible.builtin.apt). Its no-op opens apt's cache and takes over half a second on
     each host in each run, which is why it is asked only then.
   - An installation that was interrupted, by a power cut or a killed run, is finished first, whether or not packages of

@@ -88,7 +88,7 @@ clock_offset_s:
   type: float
   returned: when the module ran
 ansible_facts:
-  description: Standard facts.
+  description: Standard facts, and what M(trading.platform.packages) need not ask again in this run.
   type: dict
   returned: when the module ran
   contains:
@@ -119,6 +119,9 @@ ansible_facts:
     architecture:
       description: For example V(x86_64).
       type: str
+    installed_packages:
+      description: Name, architecture and version, a line for each; empty while an installation is unfinished.
+      type: str
 """
 
 import os
@@ -129,6 +132,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trading.platform.plugins.module_utils._packages.host import installed
 from ansible_collections.trading.platform.plugins.module_utils._preflight import host
 
 MIB = 1024 * 1024
@@ -142,6 +146,7 @@ def facts() -> dict[str, Any]:
         "processor_vcpus": os.cpu_count() or 1,
         "hostname": uname.nodename.split(".")[0],
         "architecture": uname.machine,
+        "installed_packages": installed(),
     }
 
 

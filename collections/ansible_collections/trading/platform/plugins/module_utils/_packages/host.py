@@ -16,6 +16,7 @@ from ansible_collections.trading.platform.plugins.module_utils._packages.status 
     Look,
     PackagesError,
     Wanted,
+    inventory,
     look,
 )
 
@@ -23,18 +24,34 @@ from ansible_collections.trading.platform.plugins.module_utils._packages.status 
 _FLOCK = struct.Struct("hhqqi4x")
 
 
+HOME = Path("/var/lib/dpkg")
+
+
 def read(names: Sequence[Wanted], home: Path) -> Look:
     """What is missing and what was interrupted."""
     try:
-        # Names of digits are dpkg's notes of what it is doing; it strikes them when the status file is whole again.
-        notes = sorted(path for path in (home / "updates").iterdir() if path.name.isdigit())
-        status, *journal = [path.read_text("utf-8", "replace") for path in (home / "status", *notes)]
+        status, *journal = _records(home)
     except OSError as error:
         raise PackagesError(f"dpkg's records can't be read: {error}. Is this a Debian host?") from None
     return look(names, status, journal)
 
 
-def settled(names: Sequence[Wanted], patience: float, home: Path = Path("/var/lib/dpkg")) -> Look:
+def installed(home: Path = HOME) -> str:
+    """All that is installed, for who asks later in the run; nothing on a host without dpkg."""
+    try:
+        status, *journal = _records(home)
+    except OSError:
+        return ""
+    return inventory(status, journal)
+
+
+def _records(home: Path) -> list[str]:
+    # Names of digits are dpkg's notes of what it is doing; it strikes them when the status file is whole again.
+    notes = sorted(path for path in (home / "updates").iterdir() if path.name.isdigit())
+    return [path.read_text("utf-8", "replace") for path in (home / "status", *notes)]
+
+
+def settled(names: Sequence[Wanted], patience: float, home: Path = HOME) -> Look:
     """The same; what looks interrupted while somebody installs is waited for, as it is most likely in good hands."""
     until = time.monotonic() + patience
     while True:

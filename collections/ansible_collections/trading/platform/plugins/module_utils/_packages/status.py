@@ -68,17 +68,35 @@ def parse(text: str) -> Iterator[Entry]:
 
 def look(names: Sequence[Wanted], status: str, journal: Sequence[str]) -> Look:
     """Compare. `journal` holds the files of /var/lib/dpkg/updates, in order: entries newer than the status."""
+    entries, interrupted = _now(status, journal)
+    return Look(_missing(names, entries), interrupted)
+
+
+def inventory(status: str, journal: Sequence[str]) -> str:
+    """What is installed, a line each; nothing while an installation is unfinished."""
+    entries, interrupted = _now(status, journal)
+    return "" if interrupted else "\n".join(f"{one.name} {one.arch} {one.version}" for one in entries)
+
+
+def in_inventory(names: Sequence[Wanted], told: str) -> bool:
+    """Whether an inventory that was taken before has all of them."""
+    entries = [Entry(*line.split(" "), "installed") for line in told.splitlines()]
+    return bool(entries) and not _missing(names, entries)
+
+
+def _now(status: str, journal: Sequence[str]) -> tuple[list[Entry], dict[str, str]]:
+    """What is installed, and what is in between."""
     entries = {(entry.name, entry.arch): entry for entry in parse("\n\n".join([status, *journal]))}
     interrupted = {f"{one.name}:{one.arch}": one.state for one in entries.values() if one.state in _IN_BETWEEN}
     if journal and not interrupted:
         interrupted["dpkg"] = "stopped in the middle"
+    return [one for one in entries.values() if one.state == "installed"], interrupted
+
+
+def _missing(names: Sequence[Wanted], installed: Iterable[Entry]) -> list[str]:
     asked = {one.name for one in names}
-    installed: dict[str, list[Entry]] = {}
-    for entry in entries.values():
-        if entry.state == "installed" and entry.name in asked:
-            installed.setdefault(entry.name, []).append(entry)
-    missing = [one.entry for one in names if not any(_fits(one, entry) for entry in installed.get(one.name, []))]
-    return Look(missing, interrupted)
+    there = [entry for entry in installed if entry.name in asked]
+    return [one.entry for one in names if not any(_fits(one, entry) for entry in there if entry.name == one.name)]
 
 
 def to_reinstall(interrupted: Mapping[str, str]) -> list[str]:

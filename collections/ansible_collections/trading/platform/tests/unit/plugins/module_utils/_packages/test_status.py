@@ -11,6 +11,8 @@ from ansible_collections.trading.platform.plugins.module_utils._packages.status 
     PackagesError,
     Wanted,
     describe,
+    in_inventory,
+    inventory,
     look,
     parse,
     to_reinstall,
@@ -145,3 +147,27 @@ def test_describe() -> None:
 def test_verdict(missing: list[str], interrupted: dict[str, str], parts: list[str]) -> None:
     message = verdict(missing, interrupted, "apt said: no\n")
     assert all(part in message for part in [*parts, "apt-cache policy"])
+
+
+@pytest.mark.parametrize(
+    ("records", "asked", "known"),
+    [
+        (CHRONY, ["chrony"], True),
+        (CHRONY, ["chrony:amd64"], True),
+        (CHRONY, ["chrony=4.3-2+deb12u1"], True),
+        (CHRONY, ["chrony=4.4"], False),
+        (CHRONY, ["chrony:i386"], False),
+        (CHRONY, ["chrony", "auditd"], False),
+        (BOTH, ["libc6:i386=1.1"], True),
+        (stanza("chrony", "deinstall ok config-files"), ["chrony"], False),
+        # A run that was killed in apt's middle is looked at, whatever is asked for.
+        (status(CHRONY, stanza("auditd", "install ok unpacked")), ["chrony"], False),
+        ("", [], False),
+    ],
+)
+def test_what_an_inventory_settles(records: str, asked: list[str], known: bool) -> None:
+    assert in_inventory(wanted(asked), inventory(records, [])) is known
+
+
+def test_a_journal_without_an_end_leaves_no_inventory() -> None:
+    assert inventory(CHRONY, [""]) == ""
