@@ -69,6 +69,7 @@ def test_check_predicts_and_changes_nothing() -> None:
     assert on_host("sha256sum /opt/story/*") == before
 
 
+@pytest.mark.long
 def test_a_check_of_the_standing_site_moves_nothing() -> None:
     files, starts = each_kind_of_host(), {name: service_starts(name) for name in HOSTS}
     # One of each kind: the others have no other task.

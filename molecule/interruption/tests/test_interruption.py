@@ -99,7 +99,7 @@ def test_check_on_empty_hosts_changes_nothing(wanted: dict[str, set[str]]) -> No
         pytest.param("Land every file", 0.8, marks=pytest.mark.long),
         ("Packages", 2.0),
         pytest.param("Services", 0.4, marks=pytest.mark.long),
-        ("guarded by the host", 1.0),
+        pytest.param("guarded by the host", 1.0, marks=pytest.mark.long),
         ("Let the internal CA sign", 0.3),
     ],
 )

@@ -45,11 +45,13 @@ def no_container_moves() -> Iterator[None]:
         pytest.param("deploy", {}, ["no name of a release"], marks=pytest.mark.long),
         # With the list of what exists.
         ("deploy", {"release": "v77"}, ["v77", r"v1\b.*v2\b"]),
-        ("deploy", {"release": "../v1"}, ["no name of a release", r"\.\./v1"]),
+        pytest.param("deploy", {"release": "../v1"}, ["no name of a release", r"\.\./v1"], marks=pytest.mark.long),
         ("deploy", {"release": "v1", "digests": {"trading/app": f"sha256:{'0' * 64}"}}, ["sha256:0{64}"]),
-        ("deploy", {"release": "v1", "app_secrets": {}}, ["session_key|database_password"]),
+        pytest.param(
+            "deploy", {"release": "v1", "app_secrets": {}}, ["session_key|database_password"], marks=pytest.mark.long
+        ),
         ("rollback", {"to": "v77"}, ["v77", "v1-"]),
-        ("canary", {"release": "v1", "steps": [10, 101]}, ["from 0 to 100"]),
+        pytest.param("canary", {"release": "v1", "steps": [10, 101]}, ["from 0 to 100"], marks=pytest.mark.long),
         pytest.param("canary", {"release": "v1", "steps": [-1]}, ["from 0 to 100"], marks=pytest.mark.long),
         pytest.param("scale", {"instances": {"api": 99}}, ["0 to 8 instances"], marks=pytest.mark.long),
         pytest.param("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"], marks=pytest.mark.long),

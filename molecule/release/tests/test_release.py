@@ -69,7 +69,7 @@ def test_a_good_canary_is_promoted(load: Traffic) -> None:
     # New containers on two busy cores answer their first requests late, and haproxy's mean remembers them.
     gate = {"app_gate_min_requests": 20, "app_gate_latency_slack_ms": 1000}
     with load.window() as seen:
-        ran = well("canary", release=new, steps=[10, 50], hold=14, **gate)
+        ran = well("canary", release=new, steps=[30], hold=14, **gate)
     seen.assert_unnoticed()
     assert seen.strays == {}, seen.strays
     assert "promoted" in ran.output, ran.output

@@ -145,6 +145,19 @@ certificates:
   returned: success
   type: dict
   sample: {nginx: {serial: 5A0F, not_after: "2027-01-31T10:00:00Z"}}
+ansible_facts:
+  description: What the rest of the run need not ask again.
+  returned: success
+  type: dict
+  contains:
+    pki_settled:
+      description: The given certificates that are in place, with nothing left to do. Not with O(told).
+      type: list
+      elements: str
+    pki_untold:
+      description: As RV(topics).
+      type: list
+      elements: str
 packages:
   description: Debian packages that have to be installed first.
   returned: success
@@ -202,7 +215,12 @@ def main() -> None:
     if warning:
         module.warn(warning)
     lines = [f"{name}: {reason}\n" for name, reasons in outcome["due"].items() for reason in reasons]
-    module.exit_json(diff={"before": "", "after": "".join(lines), "after_header": "due"}, **outcome)
+    facts = {"pki_untold": outcome["topics"]}
+    settled = outcome.pop("settled")
+    if work is keep:
+        facts["pki_settled"] = settled
+    diff = {"before": "", "after": "".join(lines), "after_header": "due"}
+    module.exit_json(diff=diff, ansible_facts=facts, **outcome)
 
 
 if __name__ == "__main__":

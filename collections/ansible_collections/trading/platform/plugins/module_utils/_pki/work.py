@@ -26,6 +26,8 @@ class Outcome:
     due: dict[str, list[str]] = field(default_factory=dict)
     topics: list[str] = field(default_factory=list)
     certificates: dict[str, dict[str, str]] = field(default_factory=dict)
+    # In place, with nothing left to do for the rest of the run.
+    settled: list[str] = field(default_factory=list)
     warning: str = ""
 
 
@@ -54,7 +56,8 @@ def keep(params: dict[str, Any], check: bool) -> Outcome:
 def told(params: dict[str, Any], check: bool) -> Outcome:
     """Strike topics off the note: their services have loaded the certificates."""
     store = Store(params["directory"], params["ca_certificate"], params["also_trusted"], check)
-    return Outcome(changed=store.note_untold(store.untold() - set(params["told"])))
+    left = store.untold() - set(params["told"])
+    return Outcome(changed=store.note_untold(left), topics=sorted(left))
 
 
 def _keep_one(store: Store, look: Look, signed: str, outcome: Outcome) -> None:
@@ -77,6 +80,8 @@ def _keep_one(store: Store, look: Look, signed: str, outcome: Outcome) -> None:
     elif store.needs_repair(wanted):
         _note(store, wanted, outcome)
         store.repair(wanted)
+    if wanted.name not in outcome.due:
+        outcome.settled.append(wanted.name)
     if look.found:
         outcome.certificates[wanted.name] = {
             "serial": look.found.serial,
