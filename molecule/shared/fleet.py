@@ -141,11 +141,12 @@ def service_starts(name: str) -> str:
     )
 
 
-# What changes by itself: logs, caches, temporary files, what apt refreshes for a --check, what running servers keep.
+# What changes by itself: logs, caches, temporary files, what apt refreshes for a --check, what running servers
+# keep, and the store that Debian's Java makes anew, with another date, whenever the host's trusted CAs change.
 MOVING = (
     "/var/lib/postgresql /var/lib/etcd /var/lib/redis /var/lib/docker /var/lib/prometheus "
     "/var/lib/elasticsearch /var/spool /var/log /var/tmp /var/cache/apt /var/lib/systemd /var/lib/chrony "
-    "/home/ansible/.ansible /tmp /run /proc /sys /dev"
+    "/home/ansible/.ansible /etc/ssl/certs/java /tmp /run /proc /sys /dev"
 )
 
 
