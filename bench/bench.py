@@ -163,6 +163,15 @@ def logs() -> Figures:
     return story("logs")
 
 
+def alerts() -> Figures:
+    """Alerts caused for real in three waves, until the receiver outside heard of each, and of its end.
+
+    notify_*: from the cause until it was heard, beyond the rule's own patience. rules_untested: without a firing and a
+    quiet case. panel_queries_failed: of all dashboards, on this Prometheus.
+    """
+    return story("alerts")
+
+
 def backup() -> Figures:
     """A full backup of a ledger of 1 GB as the timers take it, against pgbackrest by hand on that host, by turns."""
     return story("backup")
@@ -178,6 +187,7 @@ def restore() -> Figures:
 
 
 BENCHMARKS: dict[str, Callable[[], Figures]] = {
+    "alerts": alerts,
     "backup": backup,
     "logs": logs,
     "config_tree": config_tree,

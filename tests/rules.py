@@ -4,6 +4,7 @@
 """Proves Prometheus' rules with promtool and ends in one line: N passed, N failed.
 
 usage: tests/rules.py [TOPIC ...]      a topic is a file of roles/prometheus/files/rules, and its tests in tests/rules
+       tests/rules.py --count          how many alerts there are, and which lack a firing or a quiet case, as JSON
 
 A test says which series are given and which alerts fire at a time, with the summary that a person will read. promtool
 wants every label and annotation of an expected alert: what is the same each time is taken from the rule here.
@@ -11,6 +12,7 @@ wants every label and annotation of an expected alert: what is the same each tim
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -105,6 +107,16 @@ def suites(topic: str, rules: Sequence[Mapping[str, Any]], cases: Mapping[str, A
             yield Suite(rule["alert"], [rule], tests)
 
 
+def counted() -> dict[str, Any]:
+    """The alerts, and those without a case that fires and one that does not."""
+    alerts = {rule["alert"]: topic for topic in topics() for rule in rules_of(topic) if "alert" in rule}
+    fires = {
+        name: {bool(case.get("alerts")) for case in cases_of(topic).get(name, {}).values()}
+        for name, topic in alerts.items()
+    }
+    return {"alerts": len(alerts), "untested": sorted(name for name, kinds in fires.items() if kinds != {True, False})}
+
+
 def promtool(*words: str) -> tuple[int, str]:
     done = subprocess.run(
         ["promtool", *words], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -113,6 +125,9 @@ def promtool(*words: str) -> tuple[int, str]:
 
 
 def main(asked: list[str]) -> int:
+    if asked == ["--count"]:
+        sys.stdout.write(json.dumps(counted()) + "\n")
+        return 0
     chosen = asked or topics()
     if shutil.which("promtool") is None:
         sys.stdout.write("promtool is not on PATH, and bin/setup should have brought it\n0 passed, 1 failed\n")

@@ -26,7 +26,16 @@ ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = ROOT / "collections/ansible_collections/trading/platform"
 PYTHON_SOURCES = [str(COLLECTION.relative_to(ROOT)), "tests", "molecule", "bench", "roles/grafana/dashboards"]
 # Too slow for CI: bin/test --long runs them too.
-LONG_SCENARIOS = {"debian13", "firewall_deadman", "dr_site", "lock", "newcomer", "operations", "release_killed"}
+LONG_SCENARIOS = {
+    "alarms",
+    "debian13",
+    "firewall_deadman",
+    "dr_site",
+    "lock",
+    "newcomer",
+    "operations",
+    "release_killed",
+}
 # Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}
 SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed|skipped|errors?)\b.*)$", re.MULTILINE)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from fleet import inside
+from fleet import inside, run
 from probe import execute
 
 KEPT = "/etc/trading-platform/prometheus/secrets/platform"
@@ -48,6 +48,17 @@ def answers(expressions: list[str]) -> list[dict[str, Any]]:
     """Of Prometheus to each, an error too."""
     given = json.dumps(expressions).encode()
     return list(json.loads(execute("ops1", "python3", "-c", ANSWERS, given=given, timeout=300)))
+
+
+def panels() -> list[tuple[str, dict[str, Any], bool]]:
+    """Each panel of each dashboard with Prometheus' answer, and whether that may be empty."""
+    asked = json.loads(run("python", "-m", "roles.grafana.dashboards", "--queries").output)
+    mine = [one for one in asked if one["source"] == "prometheus"]
+    told = answers([one["expr"] for one in mine])
+    return [
+        (f"{one['dashboard']}/{one['panel']}: {one['expr']}", answer, bool(one["may_be_empty"]))
+        for one, answer in zip(mine, told, strict=True)
+    ]
 
 
 def query(expression: str) -> list[dict[str, Any]]:

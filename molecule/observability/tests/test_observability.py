@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 import releases
 import watch
 from data import wait_until
-from fleet import address, container, docker, inside, playbook, run
+from fleet import address, container, docker, inside, playbook
 from probe import Traffic, execute
 
 TIERS = {"lb": ["lb1", "lb2"], "app": ["app1", "app2"], "db": ["db1", "db2"], "ops": ["ops1"]}
@@ -140,23 +139,16 @@ def test_no_exporter_is_reached_past_the_front(host: str) -> None:
 
 def test_every_panel_asks_what_prometheus_understands_and_has() -> None:
     """All queries of all dashboards; those that are empty while all is well are declared so where they are made."""
-    asked = json.loads(run("python", "-m", "roles.grafana.dashboards", "--queries").output)
-    panels = [one for one in asked if one["source"] == "prometheus"]
-    assert len(panels) > 100
     # What a drill measured is there once there was one; the story of the backups, where it ran before, had several.
     if not watch.query("trading_drill_ok"):
         ran = playbook("playbooks/dr_drill.yml")
         assert ran.code == 0, ran.output
         wait_until("the drill's figures are scraped", lambda: bool(watch.query("trading_drill_ok")), 60)
-    told = watch.answers([one["expr"] for one in panels])
-    names = [f"{one['dashboard']}/{one['panel']}: {one['expr']}" for one in panels]
-    failed = [f"{name}: {answer['error']}" for name, answer in zip(names, told, strict=True) if "error" in answer]
+    told = watch.panels()
+    assert len(told) > 100
+    failed = [f"{panel}: {answer['error']}" for panel, answer, _may_be_empty in told if "error" in answer]
     assert not failed, "\n".join(failed)
-    empty = [
-        name
-        for name, panel, answer in zip(names, panels, told, strict=True)
-        if not answer["data"]["result"] and not panel["may_be_empty"]
-    ]
+    empty = [panel for panel, answer, may_be_empty in told if not answer["data"]["result"] and not may_be_empty]
     assert not empty, "\n".join(empty)
 
 

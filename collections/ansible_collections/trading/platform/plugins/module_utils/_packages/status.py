@@ -80,7 +80,8 @@ def inventory(status: str, journal: Sequence[str]) -> str:
 
 def in_inventory(names: Sequence[Wanted], told: str) -> bool:
     """Whether an inventory that was taken before has all of them."""
-    entries = [Entry(*line.split(" "), "installed") for line in told.splitlines()]
+    lines = [line.split(" ") for line in told.splitlines()]
+    entries = [Entry(name, arch, version, "installed") for name, arch, version in lines]
     return bool(entries) and not _missing(names, entries)
 
 

@@ -1,0 +1,158 @@
+"""What is done to the fleet so that somebody is called, and who that is. For the story alarms and bench/run alerts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import data
+import watch
+import yaml
+from fleet import ROOT, inside
+from probe import Traffic
+
+RULES = ROOT / "roles/prometheus/files/rules"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+PSQL = "runuser -u postgres -- psql -XAtq -c"
+# One holds an advisory lock, the other one waits for it.
+LOCKED = " && ".join(
+    f"systemd-run --quiet --collect --unit={unit} {PSQL} 'select pg_advisory_lock(4711), pg_sleep(900)' && sleep 1"
+    for unit in ("story-holds", "story-waits")
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """An alert that has to arrive; without an instance where the rule sums over the fleet."""
+
+    alert: str
+    instance: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {"instance": self.instance} if self.instance else {}
+
+
+@dataclass(frozen=True)
+class Cause:
+    host: str
+    begin: str
+    end: str
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How long after the cause its notification was outside, beyond the rule's own patience; None: never."""
+
+    call: Call
+    beyond_for_s: float | None
+    cleared: bool
+
+
+def stopped(unit: str, host: str, *alerts: str, calls: tuple[Call, ...] = ()) -> Cause:
+    """The alerts name this host."""
+    mine = tuple(Call(alert, host) for alert in alerts)
+    return Cause(host, f"systemctl stop {unit}", f"systemctl start {unit}", mine + calls)
+
+
+def parts_of_pairs() -> list[Cause]:
+    """One of everything that there are two or three of: clients notice nothing, the on-call person hears of each."""
+    primary, replica = data.primary(), data.replica()
+    sync = (Call("PostgresSyncStandbyMissing", primary),)
+    return [
+        stopped("nginx", "lb2", "NginxDown", "EdgeFrontDoorFault"),
+        stopped("pgbouncer", "app2", "PgbouncerDown"),
+        # Its containers go on: live-restore.
+        stopped("docker docker.socket", "app2", "DockerDown"),
+        stopped("redis-sentinel", "ops1", "SentinelDown"),
+        stopped("etcd", "ops1", "EtcdMemberDown"),
+        stopped("patroni", replica, "PatroniMemberDown", "PostgresDown", calls=sync),
+        stopped("s3", "world1", calls=(Call("PostgresArchiveFailing", primary),)),
+        Cause(
+            "lb1",
+            "systemd-run --quiet --unit=story-fails false",
+            "systemctl reset-failed story-fails",
+            (Call("HostUnitFailed", "lb1"),),
+        ),
+        Cause(primary, LOCKED, "systemctl stop story-holds story-waits", (Call("PostgresLockWaits", primary),)),
+    ]
+
+
+def front_doors() -> list[Cause]:
+    """Nobody outside gets in."""
+    outside = (Call("PublicSiteDown"), Call("PriceStreamProbeFailing"), Call("EdgeAddressUnheld"))
+    return [stopped("nginx", "lb1", calls=outside), stopped("nginx", "lb2")]
+
+
+def stores() -> list[Cause]:
+    """The application stands and has nothing to work with. Needs clients: an error nobody makes is no error."""
+    primary, replica = data.primary(), data.replica()
+    no_database = (Call("NoDatabaseRoute"), Call("ServerErrorsAboveOnePercent"), Call("OrdersFailing"))
+    no_redis = (Call("RedisNoMaster"), Call("NoRedisRoute"), Call("SentinelMasterDown"))
+    return [
+        stopped("patroni", replica),
+        stopped("patroni", primary, "PostgresDown", calls=no_database),
+        stopped("redis-server", "db1", calls=no_redis),
+        stopped("redis-server", "db2"),
+    ]
+
+
+WAVES: dict[str, Callable[[], list[Cause]]] = {
+    "parts of pairs": parts_of_pairs,
+    "front doors": front_doors,
+    "stores": stores,
+}
+
+
+def patience() -> dict[str, int]:
+    """How long each rule waits before it calls."""
+    found = {}
+    for path in RULES.glob("*.yml"):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                amount, unit = re.fullmatch(r"(\d+)([smhd])", str(rule.get("for", "0s"))).groups()  # type: ignore[union-attr]
+                found[rule.get("alert", "")] = int(amount) * UNITS[unit]
+    return found
+
+
+@contextmanager
+def ended(causes: list[Cause]) -> Iterator[None]:
+    """Whatever happens in between; the last one first."""
+    try:
+        yield
+    finally:
+        for cause in reversed(causes):
+            inside(cause.host, f"{cause.end} || true")
+
+
+def arrivals(calls: list[Call], since: float, status: str, seconds: float) -> dict[Call, float]:
+    """When each was told outside, of those that were within the time."""
+    heard: dict[Call, float] = {}
+    until = time.monotonic() + seconds
+    while len(heard) < len(calls) and time.monotonic() < until:
+        for call in calls:
+            if call not in heard and (one := watch.paged(call.alert, since, status, **call.labels)):
+                heard[call] = one["at"]
+        time.sleep(1)
+    return heard
+
+
+def wave(causes: list[Cause]) -> list[Heard]:
+    """All of it at one moment, until everybody was called; then undone, until everything was called off."""
+    waits = patience()
+    calls = [call for cause in causes for call in cause.calls]
+    with Traffic("world1", seconds=900, rate=10, sockets=2) as load:
+        load.wait_ready(60)
+        began = watch.now()
+        with ended(causes):
+            for cause in causes:
+                inside(cause.host, cause.begin)
+            called = arrivals(calls, began, "firing", max(waits[call.alert] for call in calls) + 180)
+        data.wait_healthy(180)
+        off = arrivals(list(called), began, "resolved", 420)
+    beyond = {call: round(at - began - waits[call.alert], 1) for call, at in called.items()}
+    return [Heard(call, beyond.get(call), call in off) for call in calls]
