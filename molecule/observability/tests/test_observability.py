@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 import releases
 import watch
+import yaml
 from data import wait_until
-from fleet import address, container, docker, inside, playbook
+from fleet import INVENTORY, ROOT, address, container, docker, inside, playbook, run
 from probe import Traffic, execute
 
 TIERS = {"lb": ["lb1", "lb2"], "app": ["app1", "app2"], "db": ["db1", "db2"], "ops": ["ops1"]}
@@ -47,6 +49,31 @@ def wanted() -> set[tuple[str, str, str]]:
     found = {(job, host, "") for job, hosts in JOBS.items() for host in hosts}
     found |= {("haproxy", host, part) for host in TIERS["app"] for part in ("dbproxy", "app")}
     return found | {("blackbox", "ops1", target) for target in PROBES}
+
+
+# First: it compares what the fixture has just sent.
+@pytest.mark.parametrize(
+    ("given", "go", "says"),
+    [
+        ({}, True, "canary 0"),
+        # Never seen, and so nothing is known of it.
+        ({"canary": "v77-00000000"}, False, "no number for the canary"),
+        ({"url": "https://127.0.0.1:9"}, False, "cannot be asked"),
+        ({"user": "stranger"}, False, "answers 401 to stranger"),
+    ],
+)
+def test_the_gate_asks_prometheus_and_is_closed_where_it_learns_nothing(
+    given: dict[str, str], go: bool, says: str
+) -> None:
+    questions = yaml.safe_load((ROOT / "inventories/prod/group_vars/all/app.yml").read_text())["app_gate_questions"]
+    release = releases.releases()["app1"]
+    where = {"url": "https://127.0.0.1:9090", "ca": watch.CA, "user": "platform", "password_file": watch.KEPT}
+    asked = {**where, "canary": release, "baseline": release, "window": 180, "questions": questions, **given}
+    module = ("-m", "trading.platform.prometheus_gate", "-a", json.dumps(asked))
+    told = run("ansible", "ops1", "-i", INVENTORY, "-b", *module)
+    assert told.code == 0, told.output
+    assert f'"go": {str(go).lower()}' in told.output, told.output
+    assert says in told.output, told.output
 
 
 def test_all_that_the_inventory_has_is_watched_and_answers() -> None:
