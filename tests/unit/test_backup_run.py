@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,3 +73,28 @@ def test_metrics_leave_out_what_is_not_known() -> None:
         'trading_backup_duration_seconds{schedule="full"} 3.0',
         'trading_backup_ok{schedule="full"} 0.0',
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ({"code": 1}, "made the stanza trading\nThere is no backup yet.\n"),
+        ({"code": 2}, "There is no backup yet.\n"),
+        # The first one runs: it takes hours, and site.yml is run again meanwhile.
+        ({"code": 2, "lock": {"backup": {"held": True}}}, ""),
+        ({"code": 0, "lock": {"backup": {"held": False}}}, ""),
+    ],
+)
+def test_a_first_backup_is_asked_for_until_there_is_one(
+    status: dict[str, Any],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    told = SimpleNamespace(stanza="trading", data=str(tmp_path))
+    monkeypatch.setattr(backup, "is_primary", lambda _told: True)
+    monkeypatch.setattr(backup, "info", lambda _told: {"status": status})
+    monkeypatch.setattr(backup, "created", lambda _told: None)
+    backup.prepare(told)
+    assert capsys.readouterr().out == says

@@ -277,7 +277,8 @@ def prepare(told: Settings) -> None:
     if not is_primary(told):
         sys.stdout.write("The primary's host looks after the repository.\n")
         return
-    code = info(told)["status"]["code"]
+    status = info(told)["status"]
+    code, busy = status["code"], status.get("lock", {}).get("backup", {}).get("held", False)
     if code in NO_STANZA:
         created(told)
         # Of a cluster that has run without backups: where its timelines began was archived to nowhere.
@@ -287,6 +288,8 @@ def prepare(told: Settings) -> None:
         code = NO_BACKUP
     if code not in {0, NO_BACKUP}:
         raise Trouble(f"The repository's state is {code}: see pgbackrest --stanza={told.stanza} info.")
+    if code == NO_BACKUP and not busy:
+        sys.stdout.write("There is no backup yet.\n")
 
 
 def flush(told: Settings) -> None:
