@@ -118,7 +118,9 @@ def test_logs_go_to_the_journal_which_has_a_limit(host: str) -> None:
     inside(host, f"docker run --name story-talker --volume /usr:/usr:ro {IMAGE} echo story-said-so")
     assert "story-said-so" in inside(host, "journalctl --no-pager CONTAINER_NAME=story-talker")
     assert inspected(host, "container", "story-talker")["LogPath"] == ""
-    assert re.search(r"^SystemMaxUse=\d", inside(host, "systemd-analyze cat-config systemd/journald.conf"), re.MULTILINE)
+    assert re.search(
+        r"^SystemMaxUse=\d", inside(host, "systemd-analyze cat-config systemd/journald.conf"), re.MULTILINE
+    )
 
 
 @contextmanager
