@@ -83,7 +83,7 @@ def test_containers_go_on_while_the_engine_restarts(host: str) -> None:
 
 
 def test_only_root_talks_to_the_engine(host: str) -> None:
-    # It holds the ports that containers publish, and talks on none of them; on one it tells numbers, to this host alone.
+    # It holds the ports that containers publish, and talks on none of them; on one this host is told numbers.
     listening = inside(host, "ss --listening --tcp --numeric --processes").splitlines()
     known = (f":{PORT} ", f" {METRICS} ")
     assert [line for line in listening if "dockerd" in line and not any(place in line for place in known)] == []
