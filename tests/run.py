@@ -34,6 +34,7 @@ LONG_SCENARIOS = {
     "lock",
     "newcomer",
     "operations",
+    "refusals",
     "release_killed",
 }
 # Stories that make and converge hosts of their own.

@@ -160,6 +160,7 @@ def test_the_ca_gives_bad_nonces() -> None:
     assert serials() == before
 
 
+@pytest.mark.long
 def test_a_ca_that_forgot_us_gets_to_know_us_again() -> None:
     """Pebble forgets at each restart; Let's Encrypt's staging CA has done it, too."""
     before = serials()

@@ -99,6 +99,7 @@ def test_4_one_etcd_member_less_is_not_noticed() -> None:
     assert (data.primary(), data.timeline()) == (before, timeline)
 
 
+@pytest.mark.long
 def test_4_without_etcd_writes_go_on_while_all_members_answer() -> None:
     before, timeline = data.primary(), data.timeline()
     with Ledger("app1", seconds=90, rate=RATE) as run:
