@@ -60,7 +60,7 @@ def stopped(unit: str, host: str, *alerts: str, calls: tuple[Call, ...] = ()) ->
 
 
 def parts_of_pairs() -> list[Cause]:
-    """One of everything that there are two or three of: clients notice nothing, the on-call person hears of each."""
+    """One of everything that there are two or three of: the on-call person hears of each."""
     primary, replica = data.primary(), data.replica()
     sync = (Call("PostgresSyncStandbyMissing", primary),)
     return [

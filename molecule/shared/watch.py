@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -88,8 +89,11 @@ def told(since: float) -> list[dict[str, Any]]:
 
 
 def paged(name: str, since: float, status: str, **labels: str) -> dict[str, Any] | None:
-    """The first notification of an alert with that status and these labels."""
+    """The first notification of an alert with that status and these labels; chat gets it as a line of text."""
     for one in told(since):
+        line = re.fullmatch(r"\[(FIRING|RESOLVED)[^]]*\] (.*)", one.get("text", ""), re.DOTALL)
+        if line and line[1] == status.upper() and {name, *labels.values()} <= set(re.findall(r"[\w-]+", line[2])):
+            return one
         for alert in one.get("alerts", ()):
             if alert["name"] == name and alert["status"] == status and labels.items() <= alert["labels"].items():
                 return one
