@@ -22,6 +22,11 @@ LOCKED = " && ".join(
     f"systemd-run --quiet --collect --unit={unit} {PSQL} 'select pg_advisory_lock(4711), pg_sleep(900)' && sleep 1"
     for unit in ("story-holds", "story-waits")
 )
+# A backend goes on when its client is gone.
+UNLOCKED = (
+    f"{PSQL} \"select pg_terminate_backend(pid) from pg_stat_activity where query like '%(4711)%'"
+    ' and pid <> pg_backend_pid()"; systemctl stop story-holds story-waits'
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def parts_of_pairs() -> list[Cause]:
             "systemctl reset-failed story-fails",
             (Call("HostUnitFailed", "lb1"),),
         ),
-        Cause(primary, LOCKED, "systemctl stop story-holds story-waits", (Call("PostgresLockWaits", primary),)),
+        Cause(primary, LOCKED, UNLOCKED, (Call("PostgresLockWaits", primary),)),
     ]
 
 
