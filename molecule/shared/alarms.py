@@ -22,11 +22,9 @@ LOCKED = " && ".join(
     f"systemd-run --quiet --collect --unit={unit} {PSQL} 'select pg_advisory_lock(4711), pg_sleep(900)' && sleep 1"
     for unit in ("story-holds", "story-waits")
 )
-# A backend goes on when its client is gone.
-UNLOCKED = (
-    f"{PSQL} \"select pg_terminate_backend(pid) from pg_stat_activity where query like '%(4711)%'"
-    ' and pid <> pg_backend_pid()"; systemctl stop story-holds story-waits'
-)
+# A backend goes on when its client is gone; whoever holds that lock or waits for it is ended.
+LET_GO = "select pg_terminate_backend(pid) from pg_locks where objid = 4711"
+UNLOCKED = f"{PSQL} '{LET_GO}'; systemctl stop story-holds story-waits"
 
 
 @dataclass(frozen=True)
