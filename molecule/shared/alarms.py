@@ -137,8 +137,9 @@ def arrivals(calls: list[Call], since: float, status: str, seconds: float) -> di
     heard: dict[Call, float] = {}
     until = time.monotonic() + seconds
     while len(heard) < len(calls) and time.monotonic() < until:
+        told = watch.told(since)
         for call in calls:
-            if call not in heard and (one := watch.paged(call.alert, since, status, **call.labels)):
+            if call not in heard and (one := watch.among(told, call.alert, status, **call.labels)):
                 heard[call] = one["at"]
         time.sleep(1)
     return heard

@@ -89,8 +89,13 @@ def told(since: float) -> list[dict[str, Any]]:
 
 
 def paged(name: str, since: float, status: str, **labels: str) -> dict[str, Any] | None:
-    """The first notification of an alert with that status and these labels; chat gets it as a line of text."""
-    for one in told(since):
+    """The first notification of an alert with that status and these labels."""
+    return among(told(since), name, status, **labels)
+
+
+def among(notifications: list[dict[str, Any]], name: str, status: str, **labels: str) -> dict[str, Any] | None:
+    """The same, of what was read before; chat gets an alert as a line of text."""
+    for one in notifications:
         line = re.fullmatch(r"\[(FIRING|RESOLVED)[^]]*\] (.*)", one.get("text", ""), re.DOTALL)
         if line and line[1] == status.upper() and {name, *labels.values()} <= set(re.findall(r"[\w-]+", line[2])):
             return one
