@@ -160,7 +160,7 @@ def file_state(name: str) -> set[str]:
     packaged = " -o ".join(f"-path {path}" for path in PACKAGED.split())
     everything = f"find / \\( {prune} \\) -prune -o"
     entries = f"{everything} \\( -type f -o -type l -o -type d \\) -printf '%y%m %u:%g %p %l\\n'"
-    sizes = f"find {PACKAGED} -type f -printf '%s %p\\n' 2>/dev/null || true"
+    sizes = f"find {PACKAGED} -type f -printf 'size %s %p\\n' 2>/dev/null || true"
     hashes = f"find / \\( {prune} -o {packaged} \\) -prune -o -type f -print0 | xargs -0 sha256sum"
     return set(inside(name, f"{entries}; {sizes}; {hashes}").splitlines())
 
