@@ -85,11 +85,19 @@ def progress() -> Figures:
     return figures
 
 
-def cores(group: str, which: str) -> None:
-    """Bind the containers of a group's hosts to these of the machine's cores."""
+def containers(group: str = "") -> dict[str, str]:
+    """Of a group's hosts, or of all."""
     asked = ["ansible-inventory", "-i", INVENTORY, "--list"]
     listed = json.loads(subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    names = [f"{listed['_meta']['hostvars'][host]['fleet_name']}-{host}" for host in listed[group]["hosts"]]
+    known = listed["_meta"]["hostvars"]
+    return {
+        host: f"{known[host]['fleet_name']}-{host}" for host in (listed[group]["hosts"] if group else sorted(known))
+    }
+
+
+def cores(group: str, which: str) -> None:
+    """Bind the containers of a group's hosts to these of the machine's cores."""
+    names = containers(group).values()
     subprocess.run(["docker", "update", "--cpuset-cpus", which, *names], capture_output=True, check=True)
 
 
@@ -116,6 +124,16 @@ def dbproxy_shared() -> Figures:
         sys.exit(f"bench: bench/dbproxy.yml said no figures\n{said[-3000:]}")
     figures: Figures = json.loads(found[1])
     return figures
+
+
+def memory() -> Figures:
+    """What the idle fleet takes, in MB: each host's processes, with what they share counted once, and all together."""
+    pss = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print int(sum / 1024)}'"
+    figures: Figures = {}
+    for host, name in containers().items():
+        ran = subprocess.run(["docker", "exec", name, "sh", "-c", pss], capture_output=True, text=True, check=True)
+        figures[f"{host}_mb"] = float(ran.stdout)
+    return {"fleet_mb": sum(figures.values()), **figures}
 
 
 def story(name: str) -> Figures:
@@ -190,6 +208,7 @@ BENCHMARKS: dict[str, Callable[[], Figures]] = {
     "alerts": alerts,
     "backup": backup,
     "logs": logs,
+    "memory": memory,
     "config_tree": config_tree,
     "dbproxy": dbproxy,
     "dbproxy_shared": dbproxy_shared,
