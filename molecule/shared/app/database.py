@@ -1,16 +1,14 @@
 """PostgreSQL behind pgbouncer, one round trip for each statement.
 
-A statement goes out as simple text with its values quoted by libpq, and is a transaction of its own. With a statement
-that is parsed, bound and run in steps, all of it would have to be wrapped in BEGIN and COMMIT, so that pgbouncer leaves it
-on one server connection: four round trips, each through the application, pgbouncer, haproxy and the server.
+A statement goes out as simple text with its values quoted by libpq, and is a transaction of its own. One that is parsed
+and then run would have to be wrapped in BEGIN and COMMIT, so that pgbouncer leaves all of it on one server connection:
+four round trips, each through the application, pgbouncer, haproxy and the server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import re
 import select
 from collections.abc import Callable
 from typing import Any
@@ -18,16 +16,12 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions, extras
 
+from app import statements
+
 # JSON stays the text that it is: most of it goes on as it came.
 extras.register_default_json(globally=True, loads=str)
 extras.register_default_jsonb(globally=True, loads=str)
 extras.register_uuid()
-
-
-@functools.lru_cache(maxsize=256)
-def named(sql: str) -> str:
-    """$1 as PostgreSQL writes it, the way psycopg2 wants it."""
-    return re.sub(r"\$(\d+)", r"%(\1)s", sql.replace("%", "%%"))
 
 
 def state_of(error: BaseException) -> str:
@@ -54,8 +48,8 @@ class Connection:
 
     async def fetch(self, seconds: float, sql: str, values: tuple[object, ...]) -> list[Any]:
         cursor = self._raw.cursor()
-        numbered = {str(number): value for number, value in enumerate(values, 1)}
-        await self._patiently(seconds, lambda: cursor.execute(named(sql), numbered))
+        text, given = statements.named(sql), statements.numbered(values)
+        await self._patiently(seconds, lambda: cursor.execute(text, given))
         return cursor.fetchall() if cursor.description else []
 
     async def _patiently(self, seconds: float, begin: Callable[[], None]) -> None:
@@ -74,7 +68,12 @@ class Connection:
         loop = asyncio.get_running_loop()
         ready, number = loop.create_future(), self._raw.fileno()
         add, remove = (loop.add_reader, loop.remove_reader) if readable else (loop.add_writer, loop.remove_writer)
-        add(number, lambda: ready.done() or ready.set_result(None))
+
+        def done() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        add(number, done)
         try:
             await ready
         finally:

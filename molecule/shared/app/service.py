@@ -208,7 +208,7 @@ def forever(work: Awaitable[int]) -> int:
     uvloop.install()
 
     async def main() -> int:
-        # What is loaded by now stays; a request leaves nothing in circles that a look every 700 objects would have to find.
+        # What is loaded by now stays, and a request leaves next to nothing that has to be searched for: so seldom.
         gc.freeze()
         gc.set_threshold(20_000)
         return await work

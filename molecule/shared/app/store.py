@@ -15,12 +15,11 @@ from redis import exceptions
 
 from app.database import Pool, said, state_of
 from app.settings import Settings
+from app.statements import passes
 
 T = TypeVar("T")
 # How long one statement may take, and how long a request waits for a switchover in all.
 STATEMENT_SECONDS, PATIENCE_SECONDS = 8, 15
-# The connection went away, the server was stopped or is not the primary, or two transactions stood in each other's way.
-PASSING = ("08", "57P", "25006", "40001", "40P01", "53")
 REDIS_AWAY = (
     *(exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, exceptions.BusyLoadingError),
     *(OSError, asyncio.TimeoutError),
@@ -39,7 +38,7 @@ def passing(error: BaseException) -> bool:
         return isinstance(error, OSError | TimeoutError)
     state = state_of(error)
     # Without a state the server has not answered; what is wrong with a statement psycopg2 calls a ProgrammingError.
-    return state.startswith(PASSING) if state else not isinstance(error, psycopg2.ProgrammingError)
+    return passes(state) if state else not isinstance(error, psycopg2.ProgrammingError)
 
 
 class Store:

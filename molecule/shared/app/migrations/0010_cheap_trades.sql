@@ -63,7 +63,10 @@ DROP TRIGGER balanced ON ledger.transactions;
 
 -- Books what one statement added. It sees to it that the accounts and transactions exist, too: both are never deleted, so a
 -- foreign key, which asks for each row, would have nothing left to do.
-CREATE OR REPLACE FUNCTION ledger.book() RETURNS trigger LANGUAGE plpgsql SET search_path TO pg_catalog, pg_temp AS $$
+-- A session plans each statement once. One that does so while a table is small would read all of it for each trade, until
+-- somebody analyzes the table: hence no enable_seqscan, here and below.
+CREATE OR REPLACE FUNCTION ledger.book() RETURNS trigger
+LANGUAGE plpgsql SET search_path TO pg_catalog, pg_temp SET enable_seqscan TO off AS $$
 DECLARE
     wrong record;
 BEGIN
@@ -105,7 +108,7 @@ ALTER TABLE ledger.entries DROP CONSTRAINT entries_account_id_fkey, DROP CONSTRA
 
 -- At commit, once: what entries there are is right, so it is enough that there are some.
 CREATE OR REPLACE FUNCTION ledger.balanced() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp SET enable_seqscan TO off AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM ledger.entries WHERE transaction_id = NEW.id) THEN
         RAISE EXCEPTION 'transaction % does not sum to zero (no entries)', NEW.id
@@ -120,10 +123,11 @@ CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON ledger.transactions
 
 -- --- trades
 
--- Moves and notes it. Whoever calls this has locked the orders and the accounts, and has looked at what they hold.
+-- Moves and notes it. Whoever calls this has locked the orders and the accounts, and has looked at what they hold. Only the two
+-- functions below do, and their settings hold here, too.
 CREATE FUNCTION ledger.settle(
     reference uuid, buy trading.orders, sell trading.orders, quantity bigint, price numeric, OUT posted bigint, OUT trade bigint
-) LANGUAGE plpgsql SET search_path TO pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
     code text := 'company:' || buy.company_id;
@@ -152,7 +156,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.trade(reference uuid, buy_order bigint, sell_order bigint, quantity bigint, price numeric)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS $$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp SET enable_seqscan TO off AS $$
 #variable_conflict use_variable
 DECLARE
     buy trading.orders;
@@ -200,7 +204,7 @@ $$;
 -- As in 0007, but what was read once is not read again.
 CREATE OR REPLACE FUNCTION trading.place_order(
     whose bigint, of_company bigint, its_type text, its_quantity bigint, its_price numeric, its_key text
-) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS $$
+) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp SET enable_seqscan TO off AS $$
 DECLARE
     mine trading.orders;
     rest trading.orders;
@@ -210,6 +214,7 @@ DECLARE
     part bigint;
     money numeric;
     shares numeric;
+    missing bigint;
     made record;
     trades jsonb := '[]';
 BEGIN
@@ -230,27 +235,28 @@ BEGIN
         RETURN trading.order_with_trades(mine.id) || '{"replayed": true}';
     END IF;
     -- All accounts that will move, in one order: two companies' orders wait for each other instead of dying.
-    PERFORM FROM ledger.accounts
-    WHERE system_name IS NULL AND asset IN ('EUR', share) AND user_id = ANY (ARRAY(
-        SELECT b.user_id FROM (
-            SELECT o.user_id, sum(o.quantity - o.filled) OVER (
-                ORDER BY CASE its_type WHEN 'buy' THEN o.price ELSE -o.price END, o.id
-            ) - (o.quantity - o.filled) AS before
-            FROM trading.orders AS o
-            WHERE o.company_id = of_company AND o.type = other AND o.status IN ('open', 'partial') AND o.user_id <> whose
-                AND CASE its_type WHEN 'buy' THEN o.price <= its_price ELSE o.price >= its_price END
-        ) AS b WHERE b.before < its_quantity
-    ) || whose) ORDER BY id FOR NO KEY UPDATE;
-    SELECT max(balance) FILTER (WHERE asset = 'EUR'), max(balance) FILTER (WHERE asset = share) INTO money, shares
-    FROM ledger.accounts WHERE user_id = whose AND system_name IS NULL AND asset IN ('EUR', share);
+    SELECT max(a.balance) FILTER (WHERE a.user_id = whose AND a.asset = 'EUR'),
+        max(a.balance) FILTER (WHERE a.user_id = whose AND a.asset = share)
+    INTO money, shares FROM (
+        SELECT user_id, asset, balance FROM ledger.accounts
+        WHERE system_name IS NULL AND asset IN ('EUR', share) AND user_id = ANY (ARRAY(
+            SELECT b.user_id FROM (
+                SELECT o.user_id, sum(o.quantity - o.filled) OVER (
+                    ORDER BY CASE its_type WHEN 'buy' THEN o.price ELSE -o.price END, o.id
+                ) - (o.quantity - o.filled) AS before
+                FROM trading.orders AS o
+                WHERE o.company_id = of_company AND o.type = other AND o.status IN ('open', 'partial') AND o.user_id <> whose
+                    AND CASE its_type WHEN 'buy' THEN o.price <= its_price ELSE o.price >= its_price END
+            ) AS b WHERE b.before < its_quantity
+        ) || whose) ORDER BY id FOR NO KEY UPDATE
+    ) AS a;
     IF coalesce(CASE its_type WHEN 'buy' THEN money ELSE shares END, 0)
         < its_quantity * (CASE its_type WHEN 'buy' THEN its_price ELSE 1 END) THEN
         RAISE EXCEPTION 'not enough % for this order', CASE its_type WHEN 'buy' THEN 'money' ELSE 'shares' END
             USING ERRCODE = 'check_violation';
     END IF;
-    IF its_type = 'buy' AND shares IS NULL THEN
-        INSERT INTO ledger.accounts (user_id, asset) VALUES (whose, share) ON CONFLICT DO NOTHING;
-    END IF;
+    -- Who buys shares of a company for the first time has no account for them.
+    missing := CASE WHEN its_type = 'buy' AND shares IS NULL THEN whose END;
     FOR rest IN
         SELECT * FROM trading.orders AS o
         WHERE o.company_id = of_company AND o.type = other AND o.status IN ('open', 'partial') AND o.user_id <> whose
@@ -267,12 +273,16 @@ BEGIN
             UPDATE trading.orders SET status = 'cancelled' WHERE id = rest.id;
             CONTINUE;
         END IF;
+        IF its_type = 'sell' AND shares IS NULL THEN
+            missing := rest.user_id;
+        END IF;
+        IF missing IS NOT NULL THEN
+            INSERT INTO ledger.accounts (user_id, asset) VALUES (missing, share) ON CONFLICT DO NOTHING;
+            missing := NULL;
+        END IF;
         IF its_type = 'buy' THEN
             made := ledger.settle(gen_random_uuid(), mine, rest, part, rest.price);
         ELSE
-            IF shares IS NULL THEN
-                INSERT INTO ledger.accounts (user_id, asset) VALUES (rest.user_id, share) ON CONFLICT DO NOTHING;
-            END IF;
             made := ledger.settle(gen_random_uuid(), rest, mine, part, rest.price);
         END IF;
         trades := trades || jsonb_build_object('id', made.trade, 'quantity', part, 'price', rest.price::text);
@@ -286,5 +296,33 @@ BEGIN
     );
 END
 $$;
+
+-- What foreign keys no longer say, and what nobody looked at until now: whether an order is filled by its trades.
+CREATE OR REPLACE VIEW ledger.problems WITH (security_invoker = true) AS
+    SELECT 'unbalanced transaction' AS problem, e.transaction_id AS id, sum(e.amount) AS amount
+    FROM ledger.entries AS e JOIN ledger.accounts AS a ON a.id = e.account_id
+    GROUP BY e.transaction_id, a.asset HAVING sum(e.amount) <> 0
+    UNION ALL
+    SELECT 'transaction without entries', t.id, 0 FROM ledger.transactions AS t
+    WHERE NOT EXISTS (SELECT FROM ledger.entries AS e WHERE e.transaction_id = t.id)
+    UNION ALL
+    SELECT 'balance is not the sum of the entries', a.id, a.balance - coalesce(sum(e.amount), 0)
+    FROM ledger.accounts AS a LEFT JOIN ledger.entries AS e ON e.account_id = a.id
+    WHERE a.user_id IS NOT NULL GROUP BY a.id, a.balance HAVING a.balance <> coalesce(sum(e.amount), 0)
+    UNION ALL
+    SELECT 'overdrawn account', id, balance FROM ledger.accounts WHERE balance < 0
+    UNION ALL
+    SELECT 'entry without account or transaction', e.transaction_id, e.amount FROM ledger.entries AS e
+    WHERE NOT EXISTS (SELECT FROM ledger.accounts AS a WHERE a.id = e.account_id)
+        OR NOT EXISTS (SELECT FROM ledger.transactions AS t WHERE t.id = e.transaction_id)
+    UNION ALL
+    SELECT 'order is not filled by its trades', o.id, o.filled - coalesce(t.quantity, 0)
+    FROM trading.orders AS o LEFT JOIN (
+        SELECT p.order_id, sum(p.quantity) AS quantity FROM (
+            SELECT buy_order_id AS order_id, quantity FROM ledger.trades
+            UNION ALL SELECT sell_order_id, quantity FROM ledger.trades
+        ) AS p GROUP BY p.order_id
+    ) AS t ON t.order_id = o.id
+    WHERE o.filled <> coalesce(t.quantity, 0);
 
 REVOKE EXECUTE ON FUNCTION ledger.settle FROM PUBLIC;
