@@ -124,10 +124,10 @@ CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON ledger.transactions
 -- --- trades
 
 -- Moves and notes it. Whoever calls this has locked the orders and the accounts, and has looked at what they hold. Only the two
--- functions below do, and their settings hold here, too.
+-- functions below do.
 CREATE FUNCTION ledger.settle(
     reference uuid, buy trading.orders, sell trading.orders, quantity bigint, price numeric, OUT posted bigint, OUT trade bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path TO pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     code text := 'company:' || buy.company_id;
