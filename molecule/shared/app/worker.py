@@ -19,8 +19,8 @@ from app.store import Store
 GROUP = "notifications"
 # A consumer that holds entries for so long is dead.
 DEAD_MS = 30_000
-# So long it lets entries gather: told one by one, each trade costs the database a second commit. With 10,000 trades a minute
-# and two workers some five wait for each, and an alert is for more than ten.
+# So long it lets entries gather: told one by one, each trade costs the database a second commit. With 10,000 trades a
+# minute and two workers some five wait for each, and an alert is for more than ten.
 GATHER_SECONDS, MOST_AT_ONCE = 0.1, 200
 # How often to look for dead consumers' entries, and for trades that never reached the stream.
 SWEEP_SECONDS = 20
