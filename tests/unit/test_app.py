@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app import auth, inputs, log, market, pages
+from app import auth, inputs, log, market, pages, statements
 from app.settings import Settings, SettingsError
 
 ORDER = {"company_id": 3, "type": "buy", "quantity": 10, "price": "12.50"}
@@ -217,3 +217,37 @@ def test_page_keeps_to_its_policy() -> None:
     """Nothing inline: the Content-Security-Policy at the edge refuses it."""
     page = (STATIC / "index.html").read_text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT f($1, $2), $1::bigint", "SELECT f(%(1)s, %(2)s), %(1)s::bigint"),
+        ("SELECT $12", "SELECT %(12)s"),
+        ("SELECT 1 WHERE name LIKE 'a%' AND 7 % 2 = $1", "SELECT 1 WHERE name LIKE 'a%%' AND 7 %% 2 = %(1)s"),
+        ("SELECT 1", "SELECT 1"),
+    ],
+)
+def test_statements_for_psycopg2(sql: str, names: str) -> None:
+    assert statements.named(sql) == names
+    assert names % {str(number): 0 for number in range(1, 13)}
+
+
+def test_values_for_psycopg2() -> None:
+    assert statements.numbered(("a", None)) == {"1": "a", "2": None}
+
+
+@pytest.mark.parametrize(
+    ("state", "passes"),
+    [
+        ("57P01", True),
+        ("08006", True),
+        ("40P01", True),
+        ("25006", True),
+        ("23505", False),
+        ("23514", False),
+        ("42P01", False),
+    ],
+)
+def test_what_is_tried_again(state: str, passes: bool) -> None:
+    assert statements.passes(state) == passes

@@ -61,5 +61,5 @@ def test_the_files_of_the_app() -> None:
     assert len(migrations) >= 6
     for migration in migrations:
         # A function with its owner's rights and the caller's search_path is a hole.
-        for head in re.findall(r"CREATE FUNCTION.*?AS \$\$", migration.sql, re.DOTALL):
+        for head in re.findall(r"CREATE (?:OR REPLACE )?FUNCTION.*?AS \$\$", migration.sql, re.DOTALL):
             assert "SET search_path TO pg_catalog, pg_temp" in head, (migration.name, head)

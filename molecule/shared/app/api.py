@@ -10,23 +10,28 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 from prometheus_client import Counter, Gauge
+from psycopg2 import errors
 from redis import exceptions
 
 from app import auth, inputs, market, portfolio, prices
-from app.service import Handler, Service, failure, forever
+from app.database import said
+from app.service import Handler, Service, failure, forever, json_text
 from app.settings import Settings
 from app.store import REDIS_AWAY, Store
 from app.worker import GROUP
 
 SESSION_SECONDS = 8 * 3600
+# So long, at most, a session that Redis has forgotten still counts: one question for all that somebody does at a time.
+TRUST_SECONDS, TRUSTED_AT_MOST = 5, 10_000
 # How long the database or Redis may be away before this says that it is not ready. In a switchover all instances would
 # say so at once, and requests that wait are better off than refused ones.
 GRACE_SECONDS = 10
 # Of the stream of trades, about.
 KEPT_TRADES = 100_000
+# So long a trade waits for others on its way to the stream.
+PUBLISH_SECONDS = 0.1
 ORDERS = Counter("app_orders", "Orders placed", ["type"])
 TRADES = Counter("app_trades", "Trades made by orders placed here")
 TRADED = Counter("app_traded_value", "EUR that these trades moved")
@@ -41,6 +46,8 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self.store = Store(settings)
         self._key = settings.secret("session_key")
+        self._trusted: dict[str, tuple[int, float]] = {}
+        self._unpublished: list[dict[str, Any]] = []
         # One at a time: a flood of logins must not take the orders' processor.
         self._hashing = ThreadPoolExecutor(max_workers=1)
 
@@ -49,15 +56,15 @@ class Api:
 
     async def body(self, request: web.Request) -> Any:
         try:
-            return inputs.mapping(await request.json())
+            return inputs.mapping(json.loads(await request.read()))
         except ValueError:
             raise inputs.BadInput("the body is a JSON object") from None
 
     def signed_in(self, handler: Handler) -> Handler:
         async def checked(request: web.Request) -> web.StreamResponse:
             token = auth.bearer(request.headers.get("Authorization", ""), request.cookies.get("session", ""))
-            user = auth.user_of(self._key, token)
-            if user is None or not await self.store.remembered(lambda redis: redis.exists(auth.session_key(token))):
+            user = await self._user(token)
+            if user is None:
                 answer = failure(401, "log in first: POST /api/login gives a token for Authorization: Bearer")
                 answer.headers["WWW-Authenticate"] = "Bearer"
                 return answer
@@ -65,6 +72,20 @@ class Api:
             return await handler(request)
 
         return checked
+
+    async def _user(self, token: str) -> int | None:
+        """Whose session this is, if it still counts."""
+        now = time.monotonic()
+        user, until = self._trusted.get(token, (None, 0.0))
+        if user is not None and now < until:
+            return user
+        user = auth.user_of(self._key, token)
+        if user is None or not await self.store.remembered(lambda redis: redis.exists(auth.session_key(token))):
+            return None
+        if len(self._trusted) >= TRUSTED_AT_MOST:
+            self._trusted.clear()
+        self._trusted[token] = user, now + TRUST_SECONDS
+        return user
 
     # --- who
 
@@ -79,7 +100,7 @@ class Api:
                 *(email, hashed, name),
                 safe=False,
             )
-        except asyncpg.UniqueViolationError:
+        except errors.UniqueViolation:
             return failure(409, "this email is registered already")
         return web.json_response({"id": user}, status=201)
 
@@ -106,33 +127,41 @@ class Api:
             text = await self.store.value(
                 "SELECT trading.place_order($1, $2, $3, $4, $5, $6)", request["user"], *order, key
             )
-        except asyncpg.ForeignKeyViolationError:
+        except errors.ForeignKeyViolation:
             return failure(404, f"there is no company {order.company_id}")
-        except asyncpg.UniqueViolationError:
+        except errors.UniqueViolation:
             return failure(409, "this Idempotency-Key belongs to another order")
-        except asyncpg.CheckViolationError as error:
-            return failure(422, str(error))
+        except errors.CheckViolation as error:
+            return failure(422, said(error))
         placed = json.loads(text)
         # Again after a retry, too: the first answer may have been lost before the stream heard of it.
         if placed["trades"]:
-            await self._publish(placed)
+            self._unpublished += [
+                {"trade_id": trade["id"], "company_id": placed["company_id"], "price": trade["price"]}
+                for trade in placed["trades"]
+            ]
         if placed.get("replayed"):
-            return web.Response(text=text, content_type="application/json")
+            return json_text(text)
         ORDERS.labels(order.type).inc()
         TRADES.inc(len(placed["trades"]))
         TRADED.inc(sum(trade["quantity"] * float(trade["price"]) for trade in placed["trades"]))
-        return web.Response(text=text, status=201, content_type="application/json")
+        return json_text(text, 201)
 
-    async def _publish(self, placed: dict[str, Any]) -> None:
+    async def publish(self) -> None:
         """What is lost here, the worker's sweep finds in the database; an order that stands must not fail for it."""
-        try:
-            pipeline = self.store.redis.pipeline(transaction=False)
-            for trade in placed["trades"]:
-                entry = {"trade_id": trade["id"], "company_id": placed["company_id"], "price": trade["price"]}
-                pipeline.xadd(prices.STREAM, entry, maxlen=KEPT_TRADES, approximate=True)
+        entries, self._unpublished = self._unpublished, []
+        if not entries:
+            return
+        pipeline = self.store.redis.pipeline(transaction=False)
+        for entry in entries:
+            pipeline.xadd(prices.STREAM, entry, maxlen=KEPT_TRADES, approximate=True)
+        with contextlib.suppress(*REDIS_AWAY):
             await pipeline.execute()
-        except REDIS_AWAY:
-            pass
+
+    async def keep_publishing(self) -> None:
+        while True:
+            await self.publish()
+            await asyncio.sleep(PUBLISH_SECONDS)
 
     async def cancel(self, request: web.Request) -> web.StreamResponse:
         user, order = request["user"], int(request.match_info["id"])
@@ -170,7 +199,7 @@ class Api:
                 f"SELECT coalesce(json_agg(r), '[]') FROM ({sql}) AS r",  # noqa: S608  # constants below
                 *([request["user"]] if own else []),
             )
-            return web.Response(text=f'{{"{name}": {text}}}', content_type="application/json")
+            return json_text(f'{{"{name}": {text}}}')
 
         return self.signed_in(handler) if own else handler
 
@@ -224,9 +253,9 @@ async def _serve(settings: Settings) -> int:
     stream = prices.Prices(service, api.store)
     await api.store.open()
     route = service.app.router
+    route.add_post("/api/orders", api.signed_in(api.place))
     route.add_post("/api/register", api.register)
     route.add_post("/api/login", api.login)
-    route.add_post("/api/orders", api.signed_in(api.place))
     route.add_delete(r"/api/orders/{id:\d{1,18}}", api.signed_in(api.cancel))
     route.add_get("/api/orders", api.signed_in(api.orders))
     route.add_get("/api/trades", api.listing(MARKET_TRADES, "trades", own=False))
@@ -240,6 +269,7 @@ async def _serve(settings: Settings) -> int:
         lambda: _watch(service, api.store),
         lambda: _count(api.store),
         lambda: portfolio.count(api.store),
+        api.keep_publishing,
         stream.read,
         stream.beat,
     )
@@ -249,6 +279,7 @@ async def _serve(settings: Settings) -> int:
     finally:
         for task in tasks:
             task.cancel()
+        await api.publish()
         await api.store.close()
 
 

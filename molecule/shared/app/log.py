@@ -18,6 +18,7 @@ class JsonLines(logging.Formatter):
     def __init__(self, always: Mapping[str, str]) -> None:
         super().__init__()
         self._always = dict(always)
+        self._encode = json.JSONEncoder(default=str).encode
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -29,10 +30,12 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return self._encode(line)
 
 
 def start(settings: Settings) -> logging.Logger:
+    # Looked up for each line, and in none of them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         JsonLines({"release": settings.release, "service": settings.service, "instance": settings.instance})

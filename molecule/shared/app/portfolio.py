@@ -29,7 +29,7 @@ async def count(store: Store) -> None:
     """Keeps both; the last ones known while the database is away."""
     while True:
         with contextlib.suppress(UnavailableError):
-            (found,) = await store.rows(FIGURES)
-            VALUE.set(found["value"])
-            PAID_IN.set(found["paid_in"])
+            ((value, paid_in),) = await store.rows(FIGURES)
+            VALUE.set(value)
+            PAID_IN.set(paid_in)
         await asyncio.sleep(SECONDS)

@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
+import psycopg2
 import redis.asyncio
+from psycopg2 import errors
 from redis import exceptions
 
+from app.database import Pool, said, state_of
 from app.settings import Settings
+from app.statements import passes
 
 T = TypeVar("T")
 # How long one statement may take, and how long a request waits for a switchover in all.
 STATEMENT_SECONDS, PATIENCE_SECONDS = 8, 15
-# The connection went away, the server was stopped or is not the primary, or two transactions stood in each other's way.
-PASSING = ("08", "57P", "25006", "40001", "40P01", "53")
-AWAY = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError)
 REDIS_AWAY = (
     *(exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, exceptions.BusyLoadingError),
     *(OSError, asyncio.TimeoutError),
@@ -32,10 +32,13 @@ class UnavailableError(Exception):
     """What does not answer."""
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    def get_reset_query(self) -> str:
-        """Behind pgbouncer's transactions a session has nothing to reset."""
-        return ""
+def passing(error: BaseException) -> bool:
+    """Whether the same statement may well succeed in a moment."""
+    if not isinstance(error, psycopg2.Error):
+        return isinstance(error, OSError | TimeoutError)
+    state = state_of(error)
+    # Without a state the server has not answered; what is wrong with a statement psycopg2 calls a ProgrammingError.
+    return passes(state) if state else not isinstance(error, psycopg2.ProgrammingError)
 
 
 class Store:
@@ -43,7 +46,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool: Any = None
+        self._pool: Pool | None = None
         self.redis = self.redis_client(timeout=2)
 
     def redis_client(self, timeout: float) -> Any:
@@ -61,30 +64,27 @@ class Store:
 
     async def open(self) -> None:
         settings = self._settings
-        self._pool = await asyncpg.create_pool(
+        self._pool = Pool(
+            10,
+            connect_seconds=5,
             host=settings.text("DATABASE_HOST"),
             port=settings.number("DATABASE_PORT", 6432, lowest=1),
-            database=settings.text("DATABASE_NAME"),
+            dbname=settings.text("DATABASE_NAME"),
             user=settings.text("DATABASE_USER"),
             password=settings.secret("database_password"),
-            ssl=False,
-            min_size=0,
-            max_size=10,
-            timeout=5,
-            command_timeout=STATEMENT_SECONDS,
-            # pgbouncer hands each transaction to another server connection.
-            statement_cache_size=0,
-            connection_class=_Connection,
+            sslmode="disable",
         )
 
     async def close(self) -> None:
         await self.redis.close()
-        self._pool.terminate()
+        if self._pool:
+            self._pool.close()
 
     async def once(self, sql: str, *arguments: object) -> list[Any]:
-        """In a transaction: only there parsing and running meet the same server connection."""
-        async with self._pool.acquire(timeout=STATEMENT_SECONDS) as connection, connection.transaction():
-            return list(await connection.fetch(sql, *arguments))
+        """A statement, which is a transaction."""
+        if self._pool is None:
+            raise RuntimeError("the store is not open")
+        return await self._pool.fetch(STATEMENT_SECONDS, sql, *arguments)
 
     async def rows(self, sql: str, *arguments: object, safe: bool = True) -> list[Any]:
         """Rows; a `safe` statement, whose second run does no harm, is tried again."""
@@ -92,8 +92,8 @@ class Store:
         while True:
             try:
                 return await self.once(sql, *arguments)
-            except (*AWAY, asyncpg.PostgresError) as error:
-                if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(PASSING):
+            except (OSError, TimeoutError, psycopg2.Error) as error:
+                if not passing(error):
                     raise
                 if not safe or time.monotonic() - began > PATIENCE_SECONDS:
                     raise UnavailableError("the database does not answer") from error
@@ -118,9 +118,11 @@ class Store:
         """Why this is not ready, in plain words."""
         try:
             has = (await asyncio.wait_for(self.once("SELECT max(number) FROM migrations.schema_migrations"), 3))[0][0]
-        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError):
+        except (errors.UndefinedTable, errors.InsufficientPrivilege, errors.InvalidSchemaName):
             has = 0
-        except (*AWAY, asyncpg.PostgresError) as error:
+        except psycopg2.Error as error:
+            return f"the database does not answer: {said(error)}"
+        except (OSError, TimeoutError) as error:
             return f"the database does not answer: {str(error) or type(error).__name__}"
         if (has or 0) < SCHEMA:
             return f"the schema is at {has or 0:04d}, this release needs {SCHEMA:04d}: run the migrations first"
