@@ -24,7 +24,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECTION = ROOT / "collections/ansible_collections/trading/platform"
-PYTHON_SOURCES = [str(COLLECTION.relative_to(ROOT)), "tests", "molecule", "bench", "roles/grafana/dashboards"]
+PYTHON_SOURCES = [
+    str(COLLECTION.relative_to(ROOT)),
+    "tests",
+    "molecule",
+    "bench",
+    "roles/grafana/dashboards",
+    "roles/kibana/saved",
+]
 # Too slow for CI: bin/test --long runs them too.
 LONG_SCENARIOS = {
     "alarms",

@@ -11,6 +11,8 @@ as it takes. What it
 will never take (400) goes into a file of its own, bounded and counted, so that one bad document does not hold up all
 others.
 
+`log_store.py --drained` waits a minute for files in which nothing waits, and exits 1 where it does not come to that.
+
 Whatever dies, nothing is lost and nothing is stored twice. rsyslog's own parts could not do that (the role's README
 has what was measured).
 """
@@ -428,7 +430,33 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
         os._exit(1)
 
 
+def left(directory: Path) -> int:
+    """Bytes that wait, read from outside the running program: the files, less what it has noted as done with."""
+    try:
+        said = json.loads((directory / "position").read_text())
+        number, offset = int(said["number"]), int(said["offset"])
+    except (OSError, ValueError, KeyError, TypeError):
+        number, offset = 0, 0
+    files = {int(path.name): path.stat().st_size for path in directory.glob("*") if path.name.isdigit()}
+    return sum(size - (offset if name == number else 0) for name, size in files.items() if name >= number)
+
+
+def drained(directory: Path, patience: float = 60) -> int:
+    end = time.monotonic() + patience
+    while left(directory) > 0:
+        if time.monotonic() > end:
+            sys.stderr.write(
+                f"log_store: {left(directory)} bytes in {directory} wait for Elasticsearch. See that log-collector "
+                "runs and that Elasticsearch takes them, then run again.\n"
+            )
+            return 1
+        time.sleep(0.5)
+    return 0
+
+
 def main() -> int:
+    if sys.argv[1:2] == ["--drained"]:
+        return drained(Path(json.loads(Path(SETTINGS).read_text(encoding="utf-8"))["spool"]))
     settings = json.loads(Path(sys.argv[1] if len(sys.argv) > 1 else SETTINGS).read_text(encoding="utf-8"))
     syslog.openlog("log_store")
     store = Store(settings)
