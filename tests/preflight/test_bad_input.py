@@ -283,21 +283,29 @@ def test_a_port_that_a_stranger_holds_stops_the_run(site: Site) -> None:
     assert run.host_tasks == []
 
 
-def test_the_example_of_prod_says_truthfully_what_is_missing_within_five_seconds() -> None:
+def processor_seconds(*command: str) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Of a run against prod's example. Beside other tests the clock says nothing."""
     before = os.times()
     run = subprocess.run(
-        [BIN / "ansible-playbook", "site.yml", "-i", "prod", "--tags", "preflight"],
+        [BIN / "ansible-playbook", "site.yml", "-i", "prod", *command],
         cwd=ROOT,
         env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"},
         capture_output=True,
         text=True,
         check=False,
     )
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system, run
+
+
+def test_the_example_of_prod_says_truthfully_what_is_missing_within_seconds() -> None:
+    """The bar is 5 s on a machine of its own; half of that is Ansible, reading site.yml with all its roles."""
+    reading, read = processor_seconds("--syntax-check")
+    assert read.returncode == 0, read.stderr
+    took, run = processor_seconds("--tags", "preflight")
     output = run.stdout + run.stderr
     assert run.returncode != 0
     assert "vault_pki_ca_private_key" in output
     assert "bin/secrets init prod" in output
     assert "nothing was changed" in output
-    # The bar is 5 s on a machine of its own. Beside other tests the clock says nothing, and a processor is slower.
-    after = os.times()
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 7
+    assert took < 3 * reading, f"{took:.1f} s of a processor, {reading:.1f} s of them to read site.yml"
