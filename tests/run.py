@@ -153,7 +153,7 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-# CI ends a run that takes 90 minutes, and nothing of it counts then. What would begin after so many is told and skipped.
+# CI ends a run that takes 90 minutes, and nothing of it counts. What would begin after so many is told and skipped.
 LATEST = float(os.environ.get("TEST_LATEST_MINUTES", "inf"))
 BEGAN = time.monotonic()
 
