@@ -58,3 +58,16 @@ def test_a_failed_step_is_told_again_at_the_end(capsys: pytest.CaptureFixture[st
     assert (total.passed, total.failed) == (1, 1)
     assert [block.splitlines()[1] for block in total.told] == ["  fatal: [db1]: no disk"]
     assert "failed broken" in capsys.readouterr().out
+
+
+def test_what_would_begin_too_late_is_told_and_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "LATEST", 50.0)
+    monkeypatch.setattr(run, "BEGAN", run.time.monotonic() - 51 * 60)
+    story = run.Step("a story", [sys.executable, "-c", "raise SystemExit(1)"], many=True)
+    # What cleans up is never too late.
+    total = run.run_all([story, run.Step("cleaning", [sys.executable, "-c", ""])], workers=1, live=False)
+    assert (total.passed, total.failed, total.skipped) == (1, 0, 1)
+    assert total.told == ("skipped a story: 51 minutes are over, and TEST_LATEST_MINUTES is 50\n",)
+    assert "skipped a story" in capsys.readouterr().out
