@@ -63,7 +63,8 @@ def console(query: str) -> list[dict[str, str]]:
 def held(target: str, script: Path) -> tuple[int, int]:
     """HELD clients that all work, slowly: how many are connected at once, and the most server connections ever seen."""
     clients = servers = 0
-    command = pgbench(target, script, HELD, 10, "-R", "400")
+    # A slow machine needs ten seconds to let all of them in.
+    command = pgbench(target, script, HELD, 20, "-R", "400")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as load:
         while load.poll() is None:
             clients = max(clients, sum(row["database"] == "trading" for row in console("SHOW CLIENTS")))
