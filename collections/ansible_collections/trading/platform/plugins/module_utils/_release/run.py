@@ -18,7 +18,7 @@ from .steps import Plan, Step
 from .world import Found, Routes, State
 
 POLL = 0.2
-# A worker that falls over does it in its first moments.
+# What has neither a port nor a file to say that it is well falls over in its first moments, if it does.
 STEADY = 2.0
 STALE = 10.0
 # A request that was routed a moment before the switch is counted a moment later.
@@ -189,9 +189,8 @@ class Runner:
         return waiting
 
     def steady(self, spec: Spec, found: Found, since: dict[str, float]) -> bool:
-        if spec.ready and not self.engine.exists(spec.name, spec.ready):
-            since.pop(spec.name, None)
-            return False
+        if spec.ready:
+            return self.engine.exists(spec.name, spec.ready)
         # One that the engine restarts has passed this before.
         began = since.setdefault(spec.name, self.clock())
         return (found.armed and spec.name not in self.started) or self.clock() - began >= STEADY
