@@ -112,16 +112,15 @@ reasons:
   elements: str
 """
 
-import base64
-import http.client
 import json
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trading.platform.plugins.module_utils._https.call import basic, call
 from ansible_collections.trading.platform.plugins.module_utils._metrics.gate import GateError, filled, number, verdict
 
 PATIENCE_S = 10
@@ -129,24 +128,18 @@ PATIENCE_S = 10
 
 def ask(given: Mapping[str, Any], queries: list[str]) -> list[float | None]:
     """Each one's number. OSError where nobody answers."""
-    where = urlsplit(given["url"])
     trusted = ssl.create_default_context(cafile=given["ca"])
-    login = f"{given['user']}:{Path(given['password_file']).read_text(encoding='utf-8').strip()}"
-    headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-    connection = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=PATIENCE_S, context=trusted)
+    login = basic(given["user"], Path(given["password_file"]).read_text(encoding="utf-8").strip())
     numbers = []
-    try:
-        for query in queries:
-            connection.request("GET", f"{where.path}/api/v1/query?query={quote(query)}", headers=headers)
-            answer = connection.getresponse()
-            said = answer.read()
-            if answer.status in (401, 403):
-                raise OSError(f"it answers {answer.status} to {given['user']}")
-            numbers.append(number(json.loads(said)))
-    except (http.client.HTTPException, ValueError) as error:
-        raise OSError(f"no answer that can be read: {error!r}") from error
-    finally:
-        connection.close()
+    for query in queries:
+        url = f"{given['url']}/api/v1/query?query={quote(query)}"
+        answer = call("GET", url, trusted, {"Authorization": login}, timeout=PATIENCE_S)
+        if answer.status in (401, 403):
+            raise OSError(f"it answers {answer.status} to {given['user']}")
+        try:
+            numbers.append(number(json.loads(answer.text)))
+        except ValueError as error:
+            raise OSError(f"no answer that can be read: {error!r}") from error
     return numbers
 
 

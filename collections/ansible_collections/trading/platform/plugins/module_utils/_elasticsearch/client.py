@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+
+from .._https.call import basic, call
 
 # What a build without the function, or without the API's path, answers.
 ABSENT = (400, 404, 405)
@@ -33,43 +33,33 @@ class Elasticsearch:
     def __init__(self, nodes: Sequence[str], ca: str, user: str, password: str, timeout: float = 30) -> None:
         self.nodes = list(nodes)
         self.context = ssl.create_default_context(cafile=ca)
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self.headers = {"Authorization": f"Basic {login}"}
+        self.login = basic(user, password)
         self.timeout = timeout
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | str | None = None) -> dict[str, Any]:
         """One call; the next node where one is silent. A text is lines of JSON."""
         sent = body if body is None or isinstance(body, str) else json.dumps(body)
+        kind = "application/x-ndjson" if path.startswith("/_bulk") else "application/json"
+        headers = {"Authorization": self.login, "Content-Type": kind}
         silent = []
         for node in self.nodes:
             try:
-                status, text = self._one(node, method, path, sent)
-            except (OSError, http.client.HTTPException) as error:
+                answer = call(method, node + path, self.context, headers, sent, timeout=self.timeout)
+            except OSError as error:
                 silent.append(f"{node}: {error or type(error).__name__}")
                 continue
             try:
-                answer = json.loads(text) if text else {}
+                said = json.loads(answer.text) if answer.text else {}
             except ValueError:
-                answer = {"error": text[:200]}
-            if status >= http.client.BAD_REQUEST:
-                raise ElasticsearchError(f"{method} {path} at {node}: HTTP {status}: {reason(answer)}", status)
-            return answer if isinstance(answer, dict) else {"answer": answer}
+                said = {"error": answer.text[:200]}
+            if answer.refused:
+                raise ElasticsearchError(
+                    f"{method} {path} at {node}: HTTP {answer.status}: {reason(said)}", answer.status
+                )
+            return said if isinstance(said, dict) else {"answer": said}
         raise ElasticsearchError(
             f"no node of Elasticsearch answered: {'; '.join(silent)}. Look at: journalctl -u elasticsearch there."
         )
-
-    def _one(self, node: str, method: str, path: str, body: str | None) -> tuple[int, str]:
-        where = urlsplit(node)
-        connection = http.client.HTTPSConnection(
-            str(where.hostname), where.port, timeout=self.timeout, context=self.context
-        )
-        try:
-            kind = "application/x-ndjson" if path.startswith("/_bulk") else "application/json"
-            connection.request(method, path, body, {**self.headers, "Content-Type": kind})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode("utf-8", "replace")
-        finally:
-            connection.close()
 
     def wait(self, seconds: float) -> None:
         """Until the cluster has a master and every primary shard."""

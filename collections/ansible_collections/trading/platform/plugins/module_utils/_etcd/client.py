@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from .._https.call import call
 from .access import ROOT, Access, Call, User, ranges
 from .members import Member, members, replacement
 
@@ -85,26 +84,17 @@ class Etcd:
 
     def ask(self, endpoint: str, path: str, body: Mapping[str, Any], wait: float = 5) -> dict[str, Any]:
         """One call at one endpoint. OSError where nobody answers, EtcdError where the answer is no."""
-        where = urlsplit(endpoint)
-        connection = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=wait, context=self.context)
+        headers = {"Content-Type": "application/json", **({"Authorization": self.token} if self.token else {})}
+        answer = call("POST", f"{endpoint}/v3/{path}", self.context, headers, json.dumps(body), timeout=wait)
         try:
-            headers = {"Content-Type": "application/json", **({"Authorization": self.token} if self.token else {})}
-            connection.request("POST", f"/v3/{path}", json.dumps(body), headers)
-            response = connection.getresponse()
-            text = response.read().decode(errors="replace")
-        except http.client.HTTPException as error:
-            raise OSError(f"no HTTP answer: {error!r}") from error
-        finally:
-            connection.close()
-        try:
-            answer = json.loads(text)
+            said = json.loads(answer.text)
         except ValueError:
-            answer = {"error": f"HTTP {response.status}: {text[:200].strip()}", "code": 2}
-        if response.status >= http.client.BAD_REQUEST or not isinstance(answer, dict):
-            reason = answer.get("error") or answer.get("message") if isinstance(answer, dict) else text[:200]
-            code = int(answer.get("code", 2)) if isinstance(answer, dict) else 2
+            said = {"error": f"HTTP {answer.status}: {answer.text[:200].strip()}", "code": 2}
+        if answer.refused or not isinstance(said, dict):
+            reason = said.get("error") or said.get("message") if isinstance(said, dict) else answer.text[:200]
+            code = int(said.get("code", 2)) if isinstance(said, dict) else 2
             raise EtcdError(f"etcd at {endpoint} refused {path}: {reason}", code)
-        return answer
+        return said
 
     def authenticates(self, name: str, password: str) -> str:
         """A token, or nothing where the password is another one."""

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from .._https.call import basic, call
 from .users import Call, Found, User, found
 
 WAIT = 10
@@ -41,29 +41,20 @@ class Grafana:
         self, verb: str, path: str, body: Mapping[str, Any] | None = None, login: str = "", password: str = ""
     ) -> Any:
         """One call. OSError where nobody answers, GrafanaError where the answer is no."""
-        where = urlsplit(self.url)
-        connection = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=WAIT, context=self.context)
-        pair = f"{login or self.admin}:{password or self.password}"
         headers = {
-            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Authorization": basic(login or self.admin, password or self.password),
             "Content-Type": "application/json",
         }
+        sent = None if body is None else json.dumps(body)
+        answer = call(verb, self.url + path, self.context, headers, sent, timeout=WAIT)
         try:
-            connection.request(verb, where.path + path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            text = response.read().decode(errors="replace")
-        except http.client.HTTPException as error:
-            raise OSError(f"no HTTP answer: {error!r}") from error
-        finally:
-            connection.close()
-        try:
-            answer = json.loads(text) if text.strip() else {}
+            said = json.loads(answer.text) if answer.text.strip() else {}
         except ValueError:
-            answer = {"message": text[:200].strip()}
-        if response.status >= http.client.BAD_REQUEST:
-            reason = answer.get("message") if isinstance(answer, dict) else text[:200]
-            raise GrafanaError(f"Grafana at {self.url} refused {verb} {path}: {reason}", response.status)
-        return answer
+            said = {"message": answer.text[:200].strip()}
+        if answer.refused:
+            reason = said.get("message") if isinstance(said, dict) else answer.text[:200]
+            raise GrafanaError(f"Grafana at {self.url} refused {verb} {path}: {reason}", answer.status)
+        return said
 
     def wait(self) -> None:
         """Until it answers and its database does: at a first start it makes its tables."""

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
+from .._https.call import basic, call
 from .objects import Saved, form, ndjson, parsed, refusals
 
 WAIT = 30
@@ -34,33 +33,23 @@ class Kibana:
         self.url = url.rstrip("/")
         self.user = user
         self.context = ssl.create_default_context(cafile=ca)
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
         # Kibana takes no writing request without the second one, whatever its value.
-        self.headers = {"Authorization": f"Basic {login}", "kbn-xsrf": "trading.platform"}
+        self.headers = {"Authorization": basic(user, password), "kbn-xsrf": "trading.platform"}
         self.timeout = timeout
 
     def ask(self, verb: str, path: str, body: bytes | None = None, kind: str = "application/json") -> str:
         """One call. OSError where nobody answers, KibanaError where the answer is no."""
-        where = urlsplit(self.url)
-        connection = http.client.HTTPSConnection(str(where.hostname), where.port, timeout=WAIT, context=self.context)
-        try:
-            connection.request(verb, where.path + path, body, {**self.headers, "Content-Type": kind})
-            response = connection.getresponse()
-            text = response.read().decode(errors="replace")
-        except http.client.HTTPException as error:
-            raise OSError(f"no HTTP answer: {error!r}") from error
-        finally:
-            connection.close()
-        if response.status < http.client.BAD_REQUEST:
-            return text
+        answer = call(verb, self.url + path, self.context, {**self.headers, "Content-Type": kind}, body, timeout=WAIT)
+        if not answer.refused:
+            return answer.text
         advice: dict[int, str] = {
             http.client.UNAUTHORIZED: f" Elasticsearch does not know {self.user} with this password.",
             http.client.FORBIDDEN: f" {self.user} lacks the right: give it a role with space_all of kibana-.kibana.",
         }
         raise KibanaError(
-            f"Kibana at {self.url} refused {verb} {path}: {response.status} {reason(text)}."
-            f"{advice.get(response.status, '')}",
-            response.status,
+            f"Kibana at {self.url} refused {verb} {path}: {answer.status} {reason(answer.text)}."
+            f"{advice.get(answer.status, '')}",
+            answer.status,
         )
 
     def wait(self) -> None:
