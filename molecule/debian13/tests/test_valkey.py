@@ -1,0 +1,35 @@
+"""Valkey in the place of Redis: it is what runs, and its master moves without the loss of a write."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from fleet import inside, playbook
+from probe import Redis
+
+PROGRAM = "/usr/local/lib/trading-platform/redis_member.py"
+
+
+def master() -> str:
+    found = re.search(r"^master (\S+)", inside("ops1", f"{PROGRAM} info"), re.M)
+    assert found
+    return found[1]
+
+
+def test_valkey_runs_and_redis_does_not() -> None:
+    running = inside("db1", "ps -eo comm")
+    assert "valkey-server" in running
+    assert "valkey-sentinel" in running
+    assert "redis" not in running
+
+
+def test_a_planned_failover_loses_nothing() -> None:
+    old = master()
+    with Redis("app1", seconds=120) as run:
+        run.wait_ready()
+        ran = playbook("playbooks/redis_failover.yml")
+        assert ran.code == 0, ran.output
+        result = run.result()
+    assert master() != old
+    assert result.lost == 0, json.dumps(result.figures)
