@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 
-import logs
+import logstore
 from fleet import inside
 from probe import Traffic
 
@@ -26,13 +26,13 @@ if $programname == "story" then action(type="omfile" file="/run/log-bench/file" 
 
 
 def to_elasticsearch() -> dict[str, float]:
-    run = logs.new_run()
+    run = logstore.new_run()
     began = time.monotonic()
-    writing = logs.write(HOST, run, LINES)
-    logs.wait_delivered(run, LINES, 300)
+    writing = logstore.write(HOST, run, LINES)
+    logstore.wait_delivered(run, LINES, 300)
     took = time.monotonic() - began
     writing.wait(60)
-    found = logs.delivered(run, LINES, 60)
+    found = logstore.delivered(run, LINES, 60)
     return {"per_s": round(LINES / took), "lost": float(found.lost), "doubled": float(found.doubled)}
 
 
@@ -44,9 +44,9 @@ def to_a_file() -> float:
     )
     try:
         time.sleep(2)
-        run = logs.new_run()
+        run = logstore.new_run()
         began = time.monotonic()
-        writing = logs.write(HOST, run, LINES)
+        writing = logstore.write(HOST, run, LINES)
         while (
             int(inside(HOST, f"grep -c {run} /run/log-bench/file || true") or 0) < LINES
             and time.monotonic() - began < PATIENCE
@@ -54,7 +54,7 @@ def to_a_file() -> float:
             time.sleep(0.5)
         took = time.monotonic() - began
         writing.wait(60)
-        logs.wait_delivered(run, LINES, 300)
+        logstore.wait_delivered(run, LINES, 300)
         return LINES / took
     finally:
         inside(HOST, "kill $(cat /run/log-bench/pid); rm -rf /run/log-bench")
@@ -69,11 +69,11 @@ def p95_ratio() -> float:
             with run.window() as seen:
                 time.sleep(30)
             there.append(seen.figures["p95_ms"])
-            logs.unit(logs.COLLECTOR, "stop", "log-collector")
+            logstore.unit(logstore.COLLECTOR, "stop", "log-collector")
             with run.window() as seen:
                 time.sleep(30)
             away.append(seen.figures["p95_ms"])
-            logs.unit(logs.COLLECTOR, "start", "log-collector")
+            logstore.unit(logstore.COLLECTOR, "start", "log-collector")
             time.sleep(20)
     ratio: float = round(statistics.median(away) / statistics.median(there), 3)
     return ratio

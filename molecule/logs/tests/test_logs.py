@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 
-import logs
+import logstore
 import pytest
 from fleet import address, container, docker, inside, playbook, site, standing
 from probe import execute
@@ -19,8 +19,8 @@ HOST = "app1"
 def _healed() -> Iterator[None]:
     yield
     for name in ("elasticsearch", "log-collector"):
-        docker("exec", container(logs.COLLECTOR), "systemctl", "start", name)
-    logs.wait_store()
+        docker("exec", container(logstore.COLLECTOR), "systemctl", "start", name)
+    logstore.wait_store()
 
 
 def finish(writing: object) -> None:
@@ -29,10 +29,10 @@ def finish(writing: object) -> None:
 
 @pytest.mark.parametrize("host", standing())
 def test_a_line_of_any_host_is_found_exactly_once(host: str) -> None:
-    run = logs.new_run()
-    finish(logs.write(host, run, 5))
-    logs.delivered(run, 5, 60).assert_exactly_once()
-    status, said = logs.ask(
+    run = logstore.new_run()
+    finish(logstore.write(host, run, 5))
+    logstore.delivered(run, 5, 60).assert_exactly_once()
+    status, said = logstore.ask(
         "POST", "/logs-*/_search", {"query": {"term": {"http.request.id": run}}}, user="logs_reader"
     )
     assert status == 200
@@ -40,42 +40,42 @@ def test_a_line_of_any_host_is_found_exactly_once(host: str) -> None:
 
 
 def test_the_store_is_away_under_load() -> None:
-    run = logs.new_run()
-    writing = logs.write(HOST, run, RATE * SECONDS, RATE)
+    run = logstore.new_run()
+    writing = logstore.write(HOST, run, RATE * SECONDS, RATE)
     time.sleep(3)
-    logs.unit(logs.COLLECTOR, "kill --signal=KILL", "elasticsearch")
-    logs.unit(logs.COLLECTOR, "stop", "elasticsearch")
+    logstore.unit(logstore.COLLECTOR, "kill --signal=KILL", "elasticsearch")
+    logstore.unit(logstore.COLLECTOR, "stop", "elasticsearch")
     finish(writing)
-    logs.unit(logs.COLLECTOR, "start", "elasticsearch")
-    logs.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+    logstore.unit(logstore.COLLECTOR, "start", "elasticsearch")
+    logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["stop", "kill --signal=KILL"])
 def test_the_collector_is_away_under_load(how: str) -> None:
-    run = logs.new_run()
-    writing = logs.write(HOST, run, RATE * SECONDS, RATE)
+    run = logstore.new_run()
+    writing = logstore.write(HOST, run, RATE * SECONDS, RATE)
     time.sleep(3)
-    logs.unit(logs.COLLECTOR, how, "log-collector")
+    logstore.unit(logstore.COLLECTOR, how, "log-collector")
     time.sleep(5)
-    logs.unit(logs.COLLECTOR, "start", "log-collector")
+    logstore.unit(logstore.COLLECTOR, "start", "log-collector")
     finish(writing)
-    logs.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+    logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
 
 
 @pytest.mark.long
 def test_the_hosts_rsyslog_is_killed_under_load() -> None:
-    run = logs.new_run()
-    writing = logs.write(HOST, run, RATE * SECONDS, RATE)
+    run = logstore.new_run()
+    writing = logstore.write(HOST, run, RATE * SECONDS, RATE)
     for _time in range(3):
         time.sleep(3)
-        logs.unit(HOST, "kill --signal=KILL", "rsyslog")
+        logstore.unit(HOST, "kill --signal=KILL", "rsyslog")
     finish(writing)
-    logs.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+    logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
 
 
 def test_what_is_masked_never_reaches_the_store() -> None:
-    run = logs.new_run()
+    run = logstore.new_run()
     secret = f"hunter-{run}"
     line = {
         "request_id": run, "n": 0, "message": f"joe-{run}@example.com paid with 4111 1111 1111 1111",
@@ -83,50 +83,50 @@ def test_what_is_masked_never_reaches_the_store() -> None:
         "account": "DE89370400440532013000",
     }  # fmt: skip
     execute(HOST, "logger", "--tag", "story", json.dumps(line))
-    logs.delivered(run, 1, 60).assert_exactly_once()
-    _status, said = logs.ask("POST", "/logs-*/_search", {"query": {"term": {"http.request.id": run}}})
+    logstore.delivered(run, 1, 60).assert_exactly_once()
+    _status, said = logstore.ask("POST", "/logs-*/_search", {"query": {"term": {"http.request.id": run}}})
     text = json.dumps(said)
     assert "[mail]" in text
     for word in (f"joe-{run}", secret, "4111 1111", "DE8937"):
         assert word not in text
     # Nor does the collector have it on disk.
-    found = inside(logs.COLLECTOR, f"grep -rlF {secret} /var/lib/log-collector || true")
+    found = inside(logstore.COLLECTOR, f"grep -rlF {secret} /var/lib/log-collector || true")
     assert found == ""
 
 
 def test_the_writer_can_write_and_nothing_else() -> None:
-    stream = next(one["name"] for one in logs.ask("GET", "/_resolve/index/logs-*")[1]["data_streams"])
+    stream = next(one["name"] for one in logstore.ask("GET", "/_resolve/index/logs-*")[1]["data_streams"])
     document = (
         json.dumps({"create": {"_index": stream}}) + '\n{"@timestamp": "2026-01-01T00:00:00Z", "message": "story"}\n'
     )
-    status, said = logs.ask("POST", "/_bulk", document, user="logs_writer")
+    status, said = logstore.ask("POST", "/_bulk", document, user="logs_writer")
     assert (status, said["errors"]) == (200, False)
     forbidden = [
         ("GET", f"/{stream}/_search", ""), ("GET", "/_cluster/health", ""), ("DELETE", f"/{stream}", ""),
         ("GET", "/_cat/indices", ""),
         ("PUT", "/_index_template/x", '{"index_patterns": ["x"]}'), ("POST", f"/{stream}/_rollover", ""),
     ]  # fmt: skip
-    assert [logs.ask(*question, user="logs_writer")[0] for question in forbidden] == [403] * len(forbidden)
+    assert [logstore.ask(*question, user="logs_writer")[0] for question in forbidden] == [403] * len(forbidden)
     # No stream but those of the inventory.
     stray = json.dumps({"create": {"_index": "logs-stray-story"}}) + '\n{"@timestamp": "2026-01-01T00:00:00Z"}\n'
-    assert logs.ask("POST", "/_bulk", stray, user="logs_writer")[1].get("errors") is True
+    assert logstore.ask("POST", "/_bulk", stray, user="logs_writer")[1].get("errors") is True
 
 
 def test_the_reader_only_reads() -> None:
-    assert logs.ask("GET", "/logs-*/_search?size=0", user="logs_reader")[0] == 200
-    assert logs.ask("DELETE", "/logs-*", user="logs_reader")[0] in (400, 403)
-    assert logs.ask("POST", "/logs-*/_doc", {"a": 1}, user="logs_reader")[0] in (400, 403)
+    assert logstore.ask("GET", "/logs-*/_search?size=0", user="logs_reader")[0] == 200
+    assert logstore.ask("DELETE", "/logs-*", user="logs_reader")[0] in (400, 403)
+    assert logstore.ask("POST", "/logs-*/_doc", {"a": 1}, user="logs_reader")[0] in (400, 403)
 
 
 def test_plaintext_and_strangers_are_refused() -> None:
-    at = address(logs.COLLECTOR)
+    at = address(logstore.COLLECTOR)
     # From the collector's own host, where the firewall is no help.
-    assert docker("exec", container(logs.COLLECTOR), "curl", "-sS", "-m", "5", f"http://{at}:9200/").code != 0
-    assert logs.ask("GET", "/_cluster/health", user="", password="")[0] == 401
-    assert logs.ask("GET", "/_cluster/health", user="admin", password="guess")[0] == 401
+    assert docker("exec", container(logstore.COLLECTOR), "curl", "-sS", "-m", "5", f"http://{at}:9200/").code != 0
+    assert logstore.ask("GET", "/_cluster/health", user="", password="")[0] == 401
+    assert logstore.ask("GET", "/_cluster/health", user="admin", password="guess")[0] == 401
     # By TLS without a certificate, and without TLS.
     said = docker(
-        "exec", container(logs.COLLECTOR), "sh", "-c",
+        "exec", container(logstore.COLLECTOR), "sh", "-c",
         f"echo | timeout 5 openssl s_client -connect {at}:20514 -tls1_2 2>&1; "
         f"printf '1 open 0 \\n' | timeout 5 openssl s_client -quiet -connect {at}:20514 2>&1 || true",
     ).output  # fmt: skip
@@ -139,20 +139,20 @@ def test_plaintext_and_strangers_are_refused() -> None:
 
 @pytest.mark.long
 def test_one_persons_lines_are_erased_and_no_others() -> None:
-    run, person = logs.new_run(), logs.new_run()
+    run, person = logstore.new_run(), logstore.new_run()
     for who in (person, "somebody-else"):
         execute(HOST, "logger", "--tag", "story", json.dumps({"request_id": run, "n": who, "user": who}))
-    logs.delivered(run, 2, 60).assert_exactly_once()
+    logstore.delivered(run, 2, 60).assert_exactly_once()
     counted = playbook("playbooks/erase_user_logs.yml", "-e", f"user={person}")
     assert counted.code == 0, counted.output
     assert "nothing was deleted" in counted.output
     wrong = playbook("playbooks/erase_user_logs.yml", "-e", f"user={person}", "-e", "confirm=other")
     assert wrong.code != 0
     assert "type the same id twice" in wrong.output
-    assert logs.count(run) == 2
+    assert logstore.count(run) == 2
     erased = playbook("playbooks/erase_user_logs.yml", "-e", f"user={person}", "-e", f"confirm={person}")
     assert erased.code == 0, erased.output
-    assert logs.count(run) == 1
+    assert logstore.count(run) == 1
 
 
 @pytest.mark.long
