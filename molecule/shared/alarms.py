@@ -87,14 +87,20 @@ def parts_of_pairs() -> list[Cause]:
 
 def front_doors() -> list[Cause]:
     """Nobody outside gets in."""
-    outside = (Call("PublicSiteDown"), Call("PriceStreamProbeFailing"), Call("EdgeAddressUnheld"))
-    return [stopped("nginx", "lb1", calls=outside), stopped("nginx", "lb2")]
+    outside = (Call("PublicSiteDown"), Call("PriceStreamProbeFailing"))
+    return [
+        stopped("nginx", "lb1", calls=outside),
+        stopped("nginx", "lb2"),
+        # While nobody answers the address stays where it is: only without keepalived it is nowhere.
+        stopped("keepalived", "lb1", "KeepalivedDown", calls=(Call("EdgeAddressUnheld"),)),
+        stopped("keepalived", "lb2", "KeepalivedDown"),
+    ]
 
 
 def stores() -> list[Cause]:
     """The application stands and has nothing to work with. Needs clients: an error nobody makes is no error."""
     primary, replica = data.primary(), data.replica()
-    no_database = (Call("NoDatabaseRoute"), Call("ServerErrorsAboveOnePercent"), Call("OrdersFailing"))
+    no_database = (Call("NoDatabaseRoute"), Call("ServerErrorsAboveOnePercent"))
     no_redis = (Call("RedisNoMaster"), Call("NoRedisRoute"), Call("SentinelMasterDown"))
     return [
         stopped("patroni", replica),

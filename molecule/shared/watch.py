@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from probe import execute
 KEPT = "/etc/trading-platform/prometheus/secrets/platform"
 CA = "/etc/trading-platform/pki/prometheus/ca.pem"
 TOLD = "/var/lib/alerts/notifications.jsonl"
+LINE = re.compile(r"^(?P<status>FIRING|RESOLVED) (?P<name>\w+)(?: on (?P<instance>\S+))?: ", re.M)
 # curl reads the password from a file that its shell makes: it is in nobody's argv.
 ASK = f"curl -sf -m 5 --cacert {CA} -K <(printf 'user = \"platform:%s\"' \"$(cat {KEPT})\") 'https://127.0.0.1:{{port}}{{path}}'"
 
@@ -94,15 +95,19 @@ def paged(name: str, since: float, status: str, **labels: str) -> dict[str, Any]
 
 
 def among(notifications: list[dict[str, Any]], name: str, status: str, **labels: str) -> dict[str, Any] | None:
-    """The same, of what was read before; chat gets an alert as a line of text."""
+    """The same, of what was read before."""
     for one in notifications:
-        line = re.fullmatch(r"\[(FIRING|RESOLVED)[^]]*\] (.*)", one.get("text", ""), re.DOTALL)
-        if line and line[1] == status.upper() and {name, *labels.values()} <= set(re.findall(r"[\w-]+", line[2])):
+        if any((n, s) == (name, status) and labels.items() <= known.items() for n, s, known in alerts_of(one)):
             return one
-        for alert in one.get("alerts", ()):
-            if alert["name"] == name and alert["status"] == status and labels.items() <= alert["labels"].items():
-                return one
     return None
+
+
+def alerts_of(notification: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Name, status and labels of each alert of a page; chat gets a line of text for each."""
+    for alert in notification.get("alerts", ()):
+        yield alert["name"], alert["status"], alert["labels"]
+    for line in LINE.finditer(notification.get("text", "")):
+        yield line["name"], line["status"].lower(), {"instance": line["instance"] or ""}
 
 
 def wait_for(what: str, question: Callable[[], Any], seconds: float) -> Any:
