@@ -39,7 +39,7 @@ def to_elasticsearch() -> dict[str, float]:
 def to_a_file() -> float:
     inside(
         HOST,
-        f"mkdir -p /run/log-bench; cat >/run/log-bench/conf <<'E'\n{FILE}\nE\n"
+        f"mkdir -p /run/log-bench; : >/run/log-bench/file; cat >/run/log-bench/conf <<'E'\n{FILE}\nE\n"
         "rsyslogd -f /run/log-bench/conf -i /run/log-bench/pid",
     )
     try:

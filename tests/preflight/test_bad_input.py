@@ -98,8 +98,8 @@ class Site:
             "COLUMNS": "200",
         }
 
-    def run(self, *arguments: str, tags: str = "preflight") -> Run:
-        command = [str(BIN / "ansible-playbook"), "site.yml", "-i", "inventories/test", *arguments]
+    def run(self, *arguments: str, tags: str = "preflight", playbook: str = "site.yml") -> Run:
+        command = [str(BIN / "ansible-playbook"), playbook, "-i", "inventories/test", *arguments]
         command += ["--tags", tags] if tags else []
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, cwd=self.path, env=self.env(), timeout=60
@@ -247,6 +247,41 @@ def test_missing_group(site: Site) -> None:
 def test_an_undefined_value_that_is_no_fact(site: Site) -> None:
     site.write("group_vars/db/more.yml", '---\nledger_port: "{{ ledgre_port_base + 1 }}"\n')
     stopped(site.run(), "ledger_port cannot be evaluated: 'ledgre_port_base' is undefined.", "group_vars/db/more.yml:2")
+
+
+OPERATION = """---
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Check the inventory
+      ansible.builtin.import_role: {name: common, tasks_from: preflight, rolespec_validate: false}
+      vars: {common_preflight_remembered: "{{ playbook_dir }}/passed"}
+"""
+
+
+def test_an_operation_does_not_check_again_what_has_passed(site: Site) -> None:
+    """Until a file changes, or -e sets something that the inventory or a role knows."""
+    (site.path / "operation.yml").write_text(OPERATION)
+
+    def checked(*arguments: str) -> bool:
+        """A check that passes writes its memory anew."""
+        memory = site.path / "passed" / "test"
+        before = memory.stat().st_mtime_ns if memory.exists() else 0
+        run = site.run(*arguments, playbook="operation.yml", tags="")
+        assert run.code == 0, run.output
+        return memory.stat().st_mtime_ns != before
+
+    assert checked()
+    assert not checked("-e", "release=v2")
+    assert checked("-e", "ledger_port=7001")
+    assert checked()
+    site.write("group_vars/all/more.yml", "---\n{}\n")
+    assert checked()
+    assert not checked()
+    site.password("another one")
+    run = site.run(playbook="operation.yml", tags="")
+    assert run.code != 0, run.output
+    assert "nothing was changed" in run.flat
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,28 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C  # noqa: N812
+from ansible import context
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.trading.platform.plugins.module_utils._preflight import secrets
 from ansible_collections.trading.platform.plugins.module_utils._preflight.arguments import SPEC
 from ansible_collections.trading.platform.plugins.module_utils._preflight.problem import listing, report
+from ansible_collections.trading.platform.plugins.module_utils._site.client import role_names
 from ansible_collections.trading.platform.plugins.module_utils._site.model import SiteError
-from ansible_collections.trading.platform.plugins.plugin_utils._inspection import Inspection, Settings
+from ansible_collections.trading.platform.plugins.plugin_utils._inspection import (
+    Inspection,
+    Settings,
+    environment_of,
+    inventory_files,
+)
+from ansible_collections.trading.platform.plugins.plugin_utils._remembered import fingerprint, keep, recalled
 from ansible_collections.trading.platform.plugins.plugin_utils._site import Evaluator, roles_path, site_path
 
 
@@ -29,35 +42,62 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(argument_spec=SPEC)
         try:
-            inspection = self._inspection(args, task_vars)
+            settings = self._settings(args, task_vars)
+            memory = Path(args["remembered"], environment_of(settings.sources)) if args["remembered"] else None
+            now = self._fingerprint(settings) if memory else ""
+            if memory and (said := recalled(memory, now)):
+                return {**result, **said, "seconds": round(time.monotonic() - started, 2)}
+            inspection = self._inspection(settings, task_vars)
             problems = inspection.problems()
         except (SiteError, OSError) as exc:
             return {**result, "failed": True, "msg": f"preflight could not read the site; nothing was changed: {exc}"}
         errors = [problem for problem in problems if not problem.warning]
         warnings = [problem for problem in problems if problem.warning]
         hosts = len(inspection.hosts)
-        result.update(
-            changed=False,
-            hosts=hosts,
-            roles=inspection.roles_given(),
-            variables=inspection.checked,
-            seconds=round(time.monotonic() - started, 2),
-        )
+        said = {
+            "changed": False,
+            "hosts": hosts,
+            "roles": inspection.roles_given(),
+            "variables": inspection.checked,
+            "warnings": [listing([warning], hosts).strip() for warning in warnings],
+        }
         if errors:
-            result.update(failed=True, msg=report(errors, warnings, inspection.inventory, hosts))
-        elif warnings:
-            result["warnings"] = [listing([warning], hosts).strip() for warning in warnings]
-        return result
+            said.update(failed=True, msg=report(errors, warnings, inspection.inventory, hosts), warnings=[])
+        elif memory:
+            keep(memory, now, said)
+        return {**result, **said, "seconds": round(time.monotonic() - started, 2)}
 
-    def _inspection(self, args: dict[str, Any], task_vars: dict[str, Any]) -> Inspection:
-        site = site_path(args.pop("site"), task_vars, C.CONFIG_FILE)
-        settings = Settings(
+    def _settings(self, args: dict[str, Any], task_vars: dict[str, Any]) -> Settings:
+        site = site_path(args["site"], task_vars, C.CONFIG_FILE)
+        given = {name: value for name, value in args.items() if name not in ("site", "roles_path", "remembered")}
+        return Settings(
             site=site,
-            roles_path=args.pop("roles_path") or roles_path(site, C.DEFAULT_ROLES_PATH),
+            roles_path=args["roles_path"] or roles_path(site, C.DEFAULT_ROLES_PATH),
             sources=[str(source) for source in task_vars.get("ansible_inventory_sources") or ()],
             limit=str(task_vars.get("ansible_limit") or ""),
-            **args,
+            **given,
         )
+
+    def _fingerprint(self, settings: Settings) -> str:
+        """All that the answer hangs on, but for what the inventory reads outside of its files."""
+        beside = [Path(source).parent / name for source in settings.sources for name in ("group_vars", "host_vars")]
+        site, checks = Path(settings.site), Path(__file__).parents[1]
+        passwords = [list(context.CLIARGS.get(name) or ()) for name in ("vault_ids", "vault_password_files")]
+        text = "".join(text for _path, text in inventory_files(settings.sources))
+        decides = re.compile(
+            "|".join([*(f"^{name}_" for name in role_names(settings.roles_path)), "^(ansible|vault)_"])
+        )
+        # The operation's own words, as `release`, mean nothing to the inventory.
+        extra = {
+            name: value
+            for name, value in load_extra_vars(self._loader).items()
+            if decides.search(name) or re.search(rf"\b{re.escape(name)}\b", text)
+        }
+        password = secrets.password_file(environment_of(settings.sources), os.environ)
+        trees = [*settings.sources, *beside, site, site.parent / "playbooks", checks, *settings.roles_path, password]
+        return fingerprint(trees, vars(settings), passwords, extra)
+
+    def _inspection(self, settings: Settings, task_vars: dict[str, Any]) -> Inspection:
         hostvars = task_vars["hostvars"]
         groups = task_vars["groups"]
         everyone = list(groups["all"])

@@ -51,6 +51,13 @@ options:
     type: list
     elements: str
     default: []
+  remembered:
+    description:
+      - Directory on the controller in which it is remembered that an inventory has passed. For 12 hours it is not
+        checked again, as long as no file of the inventory, the site, its roles and the checks has changed, and
+        C(--limit) and what C(-e) sets of the roles' and the inventory's variables are the same.
+      - Without it everything is checked.
+    type: path
   renamed:
     description:
       - Variables that were renamed or removed. The key is the old name.

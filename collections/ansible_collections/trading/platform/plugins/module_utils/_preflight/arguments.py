@@ -16,5 +16,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "networks": LIST,
     "addresses": {"type": "list", "elements": "str", "default": ["ansible_host", "private_address"]},
     "accepted": LIST,
+    "remembered": {"type": "path"},
     "renamed": {"type": "dict", "default": {}},
 }

@@ -29,12 +29,12 @@ def plan(seen: Looks, target: str, last: Mapping[str, Any] | None = None) -> lis
     return lines
 
 
-def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float, retired: Looks | None = None) -> list[str]:
-    """What each host serves now, what its swap took, and what clients met in the meantime."""
+def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float) -> list[str]:
+    """What each host serves now, what its swap and the check took, which stops the old set, and what clients met."""
     width = max(map(len, seen), default=0)
     lines = []
     for host, after in checked.items():
-        measured = _measured(swapped.get(host), (retired or {}).get(host))
+        measured = _measured(swapped.get(host), after)
         took = [f"{word} {measured[key]:.1f} s" for key, word in MEASURED if key in measured]
         lines.append(f"{host.ljust(width)}  serves {_served(after)}" + (f": {', '.join(took)}" if took else ""))
     lines.append(traffic(seen, checked))
