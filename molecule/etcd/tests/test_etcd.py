@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import data
 import pytest
-from fleet import address, container, docker, inside, playbook
-from probe import secret
+from fleet import address, container, docker, inside, playbook, site
+from probe import Ledger, prepare, secret
 
 MEMBERS = ["db1", "db2", "ops1"]
 CA = "/etc/trading-platform/pki/etcd/ca.pem"
@@ -185,3 +186,31 @@ def test_a_snapshot_is_whole_and_a_healthy_member_is_not_replaced(tmp_path: Path
     )
     assert refused.code != 0
     assert "there is nothing to replace" in refused.output
+
+
+@pytest.mark.long
+def test_a_restore_beside_patroni_loses_no_order(tmp_path: Path) -> None:
+    """The snapshot still names the other one as leader, and every member has lost its data."""
+    snapshot = tmp_path / "etcd.db"
+    assert playbook("playbooks/etcd_snapshot.yml", "-e", f"etcd_snapshot_fetch_to={snapshot}").code == 0
+    before = data.primary()
+    assert playbook("playbooks/switchover.yml").code == 0
+    assert data.primary() != before
+    data.wait_healthy()
+    prepare()
+    with Ledger("app1", seconds=240) as run:
+        run.wait_ready()
+        for name in MEMBERS:
+            inside(name, "systemctl stop etcd; rm -rf /var/lib/etcd/platform/member")
+        restored = playbook(
+            "playbooks/etcd_restore.yml",
+            "-e", f"etcd_restore_file={snapshot}", "-e", "etcd_restore_confirm=trading",
+        )  # fmt: skip
+        assert restored.code == 0, restored.output
+        data.wait_healthy(180)
+        run.wait_writing(60)
+        result = run.result()
+    result.assert_sound()
+    again = site("--tags", "data")
+    assert again.code == 0, again.output
+    assert set(again.changed.values()) == {0}, again.output
