@@ -31,14 +31,13 @@ def quoted(text: str) -> str:
 
 # On ops1: many questions for the price of one.
 ANSWERS = f"""
-import base64, json, ssl, sys, urllib.error, urllib.parse, urllib.request
+import base64, json, ssl, sys, urllib.error, urllib.request
 login = base64.b64encode(b"platform:" + open("{KEPT}", "rb").read().strip()).decode()
 trusted = ssl.create_default_context(cafile="{CA}")
 answers = []
-for expression in json.load(sys.stdin):
-    url = "https://127.0.0.1:9090/api/v1/query?query=" + urllib.parse.quote(expression)
+for path in json.load(sys.stdin):
     try:
-        asked = urllib.request.Request(url, headers={{"Authorization": "Basic " + login}})
+        asked = urllib.request.Request("https://127.0.0.1:9090" + path, headers={{"Authorization": "Basic " + login}})
         answers.append(json.load(urllib.request.urlopen(asked, timeout=10, context=trusted)))
     except urllib.error.HTTPError as error:
         answers.append(json.load(error))
@@ -46,16 +45,21 @@ print(json.dumps(answers))
 """
 
 
-def answers(expressions: list[str]) -> list[dict[str, Any]]:
-    """Of Prometheus to each, an error too."""
-    given = json.dumps(expressions).encode()
+def answers(expressions: list[str], over: str = "") -> list[dict[str, Any]]:
+    """Of Prometheus to each, an error too; `over` is start, end and step of a range, as in an address."""
+    kind = "query_range" if over else "query"
+    given = json.dumps([f"/api/v1/{kind}?query={quote(one)}{over}" for one in expressions]).encode()
     return list(json.loads(execute("ops1", "python3", "-c", ANSWERS, given=given, timeout=300)))
+
+
+def queries() -> list[dict[str, Any]]:
+    """Of every panel of every dashboard."""
+    return list(json.loads(run("python", "-m", "roles.grafana.dashboards", "--queries").output))
 
 
 def panels() -> list[tuple[str, dict[str, Any], bool]]:
     """Each panel of each dashboard with Prometheus' answer, and whether that may be empty."""
-    asked = json.loads(run("python", "-m", "roles.grafana.dashboards", "--queries").output)
-    mine = [one for one in asked if one["source"] == "prometheus"]
+    mine = [one for one in queries() if one["source"] == "prometheus"]
     told = answers([one["expr"] for one in mine])
     return [
         (f"{one['dashboard']}/{one['panel']}: {one['expr']}", answer, bool(one["may_be_empty"]))
