@@ -32,7 +32,7 @@ def main() -> None:
         "notify_s": max(beyond.values(), default=-1.0),
         "notify_5xx_s": beyond.get("ServerErrorsAboveOnePercent", -1.0),
         "notify_primary_down_s": beyond.get("PostgresDown", -1.0),
-        "panel_queries_failed": sum("error" in answer for _panel, answer, _may_be_empty in watch.panels()),
+        "panel_queries_failed": sum("error" in answer for _panel, _query, answer in watch.panels()),
     }
     sys.stdout.write(json.dumps({"figures": figures}) + "\n")
 

@@ -57,12 +57,12 @@ def queries() -> list[dict[str, Any]]:
     return list(json.loads(run("python", "-m", "roles.grafana.dashboards", "--queries").output))
 
 
-def panels() -> list[tuple[str, dict[str, Any], bool]]:
-    """Each panel of each dashboard with Prometheus' answer, and whether that may be empty."""
+def panels() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Each query of each panel: its place and text, all that is known of it, and Prometheus' answer."""
     mine = [one for one in queries() if one["source"] == "prometheus"]
     told = answers([one["expr"] for one in mine])
     return [
-        (f"{one['dashboard']}/{one['panel']}: {one['expr']}", answer, bool(one["may_be_empty"]))
+        (f"{one['dashboard']}/{one['panel']}: {one['expr']}", one, answer)
         for one, answer in zip(mine, told, strict=True)
     ]
 

@@ -82,7 +82,7 @@ def test_a_dashboard_has_no_holes_and_cuts_off_no_title(board: Board) -> None:
     rows: dict[int, int] = {}
     for panel, (_, y, width, _) in zip(board.panels, render.layout(board), strict=True):
         rows[y] = rows.get(y, 0) + width
-        assert len(panel.title) <= 9.5 * width, f"{panel.title!r} does not fit on a screen of 1920 pixels"
+        assert len(panel.title) <= 7.8 * width, f"{panel.title!r} does not fit on a screen of 1480 pixels"
     assert set(rows.values()) == {COLUMNS}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -173,10 +174,17 @@ def test_every_panel_asks_what_prometheus_understands_and_has() -> None:
         wait_until("the drill's figures are scraped", lambda: bool(watch.query("trading_drill_ok")), 60)
     told = watch.panels()
     assert len(told) > 100
-    failed = [f"{panel}: {answer['error']}" for panel, answer, _may_be_empty in told if "error" in answer]
+    failed = [f"{panel}: {answer['error']}" for panel, _query, answer in told if "error" in answer]
     assert not failed, "\n".join(failed)
-    empty = [panel for panel, answer, may_be_empty in told if not answer["data"]["result"] and not may_be_empty]
+    found = [(panel, query, answer["data"]["result"]) for panel, query, answer in told]
+    empty = [panel for panel, query, series in found if not series and not query["may_be_empty"]]
     assert not empty, "\n".join(empty)
+    nameless = [
+        f"{panel}: {query['legend']} names a label that there is not"
+        for panel, query, series in found
+        if any(set(re.findall(r"{{(\w+)}}", query["legend"])) - one["metric"].keys() for one in series)
+    ]
+    assert not nameless, "\n".join(nameless)
 
 
 def test_an_alert_arrives_outside_and_clears() -> None:

@@ -21,7 +21,7 @@ BOARD = Board(
     top=(
         stat(
             "age",
-            "Database backup: under 26 h ago",
+            "DB backup: under 26 h ago",
             "min(time() - trading_backup_last_success_timestamp_seconds{ENV})",
             "s",
             below(93600, 180000),

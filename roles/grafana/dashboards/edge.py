@@ -21,7 +21,7 @@ BOARD = Board(
     top=(
         stat(
             "probes",
-            "Public names that do not answer: 0",
+            "Public names down: 0",
             'sum(probe_success{ENV,module!="icmp"} == bool 0)',
             "none",
             below(1),
@@ -38,7 +38,7 @@ BOARD = Board(
         ),
         stat(
             "holders",
-            "Hosts that hold the address: exactly 1",
+            "Address held by: exactly 1",
             "sum(trading_edge_address_held{ENV})",
             "none",
             exactly(1),

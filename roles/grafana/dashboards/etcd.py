@@ -32,7 +32,7 @@ BOARD = Board(
         ),
         stat(
             "leader",
-            "Members that know the leader: all",
+            "Members with a leader: all",
             "min(etcd_server_has_leader{HERE})",
             "none",
             least(1),

@@ -39,7 +39,7 @@ BOARD = Board(
         ),
         stat(
             "critical",
-            "Faults that need somebody now: 0",
+            "Urgent faults: 0",
             'sum(env:alerts:firing{ENV,severity="critical"}) or vector(0)',
             "none",
             below(1),
@@ -47,7 +47,7 @@ BOARD = Board(
         ),
         stat(
             "loss",
-            "Lost if the site burned now: under 26 h",
+            "Lost if the site burned: under 26 h",
             "max(env:backup_age_seconds:min{ENV})",
             "s",
             below(93600, 180000),

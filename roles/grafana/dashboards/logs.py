@@ -38,7 +38,7 @@ BOARD = Board(
         ),
         stat(
             "stored",
-            "Last line stored: under 60 s ago",
+            "Last line: under 60 s ago",
             "time() - min(trading_log_store_last_success_timestamp_seconds{ENV})",
             "s",
             below(60, 300),

@@ -55,7 +55,7 @@ BOARD = Board(
         ),
         stat(
             "connections",
-            "Connections: under 80 % of the limit",
+            "Connections: under 80 %",
             "max(trading_pg_connections_used{HERE} / trading_pg_connections_max{HERE})",
             "percentunit",
             below(0.80, 0.90),
@@ -64,7 +64,7 @@ BOARD = Board(
         ),
         stat(
             "waiting",
-            "Clients that wait for pgbouncer: 0",
+            "Waiting for pgbouncer: 0",
             "sum(pgbouncer_pools_client_waiting_connections{ENV})",
             "none",
             below(1, 20),

@@ -54,7 +54,7 @@ BOARD = Board(
         ),
         stat(
             "memory",
-            "Memory: under 80 % of its limit",
+            "Memory: under 80 %",
             'max(redis_memory_used_bytes{job="redis",HERE} / (redis_memory_max_bytes{job="redis",HERE} > 0))',
             "percentunit",
             below(0.80, 0.90),

@@ -20,7 +20,7 @@ BOARD = Board(
     top=(
         stat(
             "certificates",
-            "Own certificates: over 20 days left",
+            "Own certificates: over 20 d",
             "min(trading_certificate_ends_timestamp_seconds{ENV}) - time()",
             "s",
             least(1728000, 604800),
@@ -28,7 +28,7 @@ BOARD = Board(
         ),
         stat(
             "public",
-            "Public certificate: over 20 days left",
+            "Public certificate: over 20 d",
             "min(env:certificate_days_left:min{ENV})",
             "d",
             least(20, 7),
@@ -45,7 +45,7 @@ BOARD = Board(
         ),
         stat(
             "reboot",
-            "Hosts that wait for a reboot: 0",
+            "Hosts to reboot: 0",
             "sum(trading_reboot_required{ENV})",
             "none",
             below(1, 4),
@@ -53,7 +53,7 @@ BOARD = Board(
         ),
         stat(
             "run",
-            "Last site.yml: under 8 days ago",
+            "Last site.yml: under 8 d ago",
             "max(time() - trading_site_last_run_timestamp_seconds{ENV})",
             "s",
             below(691200, 2592000),

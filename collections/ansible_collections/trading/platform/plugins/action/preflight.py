@@ -94,7 +94,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if decides.search(name) or re.search(rf"\b{re.escape(name)}\b", text)
         }
         password = secrets.password_file(environment_of(settings.sources), os.environ)
-        trees = [*settings.sources, *beside, site, site.parent / "playbooks", checks, *settings.roles_path, password]
+        trees: list[str | Path] = [
+            *settings.sources,
+            *beside,
+            site,
+            site.parent / "playbooks",
+            checks,
+            *settings.roles_path,
+            password,
+        ]
         return fingerprint(trees, vars(settings), passwords, extra)
 
     def _inspection(self, settings: Settings, task_vars: dict[str, Any]) -> Inspection:
