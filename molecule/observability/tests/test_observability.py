@@ -187,6 +187,12 @@ def test_every_panel_asks_what_prometheus_understands_and_has() -> None:
     assert not nameless, "\n".join(nameless)
 
 
+def test_no_file_differs_from_what_landed() -> None:
+    """Each minute somebody looks, on every host."""
+    wait_until("nothing has drifted", lambda: not watch.query("trading_drift_files > 0"), 90)
+    assert len(watch.query("trading_drift_files")) > 5
+
+
 def test_an_alert_arrives_outside_and_clears() -> None:
     """Caused for real: nginx is stopped on one of the two load balancers."""
     began = watch.now()

@@ -80,7 +80,7 @@ BOARD = Board(
             "fsync",
             "Write to disk, p99: under 10 ms",
             "histogram_quantile(0.99, sum by (instance, le) "
-            "(rate(etcd_disk_wal_fsync_duration_seconds_bucket{HERE}[$__rate_interval])))",
+            '(rate(etcd_disk_wal_fsync_duration_seconds_bucket{HERE,job="etcd"}[$__rate_interval])))',
             "s",
             below(0.01, 0.1),
             "How long etcd's log takes to reach the disk. Over 100 ms members miss heartbeats, and leaders change.",
@@ -89,7 +89,7 @@ BOARD = Board(
             "commit",
             "Commit, p99: under 25 ms",
             "histogram_quantile(0.99, sum by (instance, le) "
-            "(rate(etcd_disk_backend_commit_duration_seconds_bucket{HERE}[$__rate_interval])))",
+            '(rate(etcd_disk_backend_commit_duration_seconds_bucket{HERE,job="etcd"}[$__rate_interval])))',
             "s",
             below(0.025, 0.25),
             "How long a batch takes to get into etcd's database.",
