@@ -156,7 +156,7 @@ def story(name: str) -> Figures:
 
 
 def failover() -> Figures:
-    """The primary goes under 500 commits a second: planned, killed -9, its whole host; each the worst of three.
+    """The primary goes under 350 commits a second: planned, killed -9, its whole host; each the worst of three.
 
     A gap is the longest time without an acknowledged write; lost_rows are rows acknowledged and not there afterwards.
     """
