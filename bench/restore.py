@@ -15,7 +15,7 @@ from datetime import datetime
 
 import backups
 import data
-from fleet import container, docker, inside, playbook
+from fleet import inside, playbook
 from probe import Ledger, Redis, Traffic, execute, prepare
 
 SIZE = 1_000_000_000
@@ -40,11 +40,6 @@ def plain() -> float:
     began = time.monotonic()
     execute(data.replica(), "runuser", "-u", "postgres", "--", "sh", "-s", given=PLAIN.encode(), timeout=1800)
     return time.monotonic() - began
-
-
-def destroy() -> None:
-    for name in data.DATABASES:
-        assert docker("rm", "--force", "--volumes", container(name)).code == 0
 
 
 def serves() -> bool:
@@ -77,9 +72,7 @@ def main() -> None:
         say(f"plain restore and replay: {by_hand:.1f} s")
         time.sleep(30)
         died, wall = time.monotonic(), time.time()
-        destroy()
-        made = playbook("playbooks/fleet/up.yml")
-        assert made.code == 0, made.output
+        backups.bare_databases()
         began = time.monotonic()
         ran = playbook("playbooks/dr_restore.yml", "-e", f"confirm={backups.STANZA}", timeout=3600)
         assert ran.code == 0, ran.output

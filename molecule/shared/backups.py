@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import data
-from fleet import Ran, inside, playbook
+from fleet import Ran, container, docker, inside, playbook
 from probe import Ledger, execute
 
 STANZA = "trading"
@@ -96,3 +96,11 @@ def grow(size: int) -> int:
         psql = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "trading")
         execute(data.primary(), *psql, given=GROW.format(rows=BATCH).encode(), timeout=600)
     return has
+
+
+def bare_databases() -> None:
+    """Both database hosts are destroyed with their volumes; new ones, with nothing on them, have their addresses."""
+    for name in data.DATABASES:
+        assert docker("rm", "--force", "--volumes", container(name)).code == 0
+    made = playbook("playbooks/fleet/up.yml")
+    assert made.code == 0, made.output
