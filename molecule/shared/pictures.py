@@ -113,10 +113,15 @@ def lines(found: list[Series], unit: str | None, steps: Sequence[Mapping[str, An
     return f'<svg width="{width}" height="{height}">{"".join(drawn)}</svg><div>{names}</div>'
 
 
-def table(answers: Iterable[tuple[str, Mapping[str, Any]]], unit: str | None) -> str:
+def hidden(panel: Mapping[str, Any]) -> set[str]:
+    """Labels that the dashboard's file leaves out of a table."""
+    options = (one.get("options", {}) for one in panel.get("transformations", ()))
+    return {name for one in options for name, is_hidden in one.get("excludeByName", {}).items() if is_hidden}
+
+
+def table(answers: Iterable[tuple[str, Mapping[str, Any]]], unit: str | None, left_out: set[str]) -> str:
     rows = [one for _pattern, answer in answers for one in answer.get("data", {}).get("result", ())]
-    hidden = ("Time", "__name__", "env", "job", "fleet")
-    heads = sorted({key for one in rows for key in one["metric"] if key not in hidden})
+    heads = sorted({key for one in rows for key in one["metric"] if key not in left_out})
     text = "".join(f"<th>{escape(head)}</th>" for head in [*heads, "Value"])
     for one in rows[:20]:
         cells = [one["metric"].get(head, "") for head in heads] + [shown(float(one["value"][1]), unit)]
@@ -138,7 +143,7 @@ def body(panel: Mapping[str, Any], answers: list[tuple[str, Mapping[str, Any]]],
     if panel["type"] == "timeseries":
         return lines(found, unit, steps, size)
     if panel["type"] == "table":
-        return table(answers, unit)
+        return table(answers, unit, hidden(panel))
     return "".join(
         f'<span class="v" style="color:{colour(points[-1][1], steps)}">{escape(shown(points[-1][1], unit))}'
         f"<small>{escape(name)}</small></span>"

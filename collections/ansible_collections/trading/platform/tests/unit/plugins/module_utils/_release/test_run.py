@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import pytest
 from ansible_collections.trading.platform.plugins.module_utils._release import plan as plans
 from ansible_collections.trading.platform.plugins.module_utils._release.records import Record, ReleaseError, Service
-from ansible_collections.trading.platform.plugins.module_utils._release.run import Runner
+from ansible_collections.trading.platform.plugins.module_utils._release.run import STEADY, Runner
 from ansible_collections.trading.platform.plugins.module_utils._release.slots import (
     COLOURS,
     Slot,
@@ -558,6 +558,13 @@ def test_websockets_are_waited_for_up_to_the_limit() -> None:
     assert "3 requests or WebSockets outlasted 30 s" in runner.outcome.lines
     host.sessions = {}
     assert (run(host, deploy(V1), drain_timeout=30).outcome.measured["drain_s"] or 99) < 1
+
+
+@pytest.mark.parametrize(("ready", "stands"), [(None, True), ("/tmp/ready", False)])
+def test_only_what_cannot_say_that_it_is_well_has_to_stand(ready: str | None, stands: bool) -> None:
+    silent = replace(V2, services=(replace(V2.services[2], ready=ready),))
+    took = run(standing(*LIVE), deploy(silent)).outcome.measured["ready_s"] or 0
+    assert (took >= STEADY) is stands
 
 
 def test_registry_down_before_anything_moved() -> None:
