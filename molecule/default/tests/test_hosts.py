@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -59,6 +60,15 @@ def test_timers_of_updates_and_logs_run(host: Any, timer: str) -> None:
     """apt-daily fetches the lists, apt-daily-upgrade installs from them; an image may come with all timers off."""
     assert host.service(timer).is_enabled
     assert host.service(timer).is_running
+
+
+def test_no_dead_process_stays(host: Any) -> None:
+    """A parent that never asks how its child ended fills the process table."""
+    dead = "ps -eo stat=,pid=,ppid=,comm= | grep ^Z; true"
+    first = set(host.check_output(dead).splitlines())
+    if first:
+        time.sleep(10)
+        assert not first & set(host.check_output(dead).splitlines())
 
 
 def test_sudo_log_is_rotated(host: Any) -> None:
