@@ -56,6 +56,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             return []
         found: list[str] = []
         for directory, names, files in os.walk(root):
+            # Python leaves it beside a program that a test has imported.
+            names[:] = [name for name in names if name != "__pycache__"]
             for name in names:
                 if (Path(directory) / name).is_symlink():
                     raise render_plan.TreeError(f"{Path(directory) / name} is a link to a directory. Use a real one.")

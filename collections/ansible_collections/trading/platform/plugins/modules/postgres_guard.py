@@ -83,11 +83,16 @@ orphans:
   returned: always
   type: list
   elements: str
-answered:
-  description: Members whose Patroni answered.
+data:
+  description: Whether the data directory has data.
   returned: always
-  type: list
-  elements: str
+  type: bool
+anchored:
+  description:
+    - Whether a Patroni here joins what there is, because this host has the data or a member that answers has.
+      One that is not begins a new cluster where it is the first to ask.
+  returned: always
+  type: bool
 """
 
 from typing import Any
@@ -129,12 +134,13 @@ def main() -> None:
     try:
         seen = look(params)
     except guard_client.GuardError as exc:
-        module.fail_json(msg=f"{exc}. Nothing was changed.", problems=[str(exc)], orphans=[], answered=[])
+        module.fail_json(msg=f"{exc}. Nothing was changed.", problems=[str(exc)], orphans=[])
     verdict = guard.judge(wanted, seen)
     facts = {
         "problems": verdict.problems,
         "orphans": verdict.orphans,
-        "answered": [member.name for member in seen.members],
+        "data": not seen.data.empty,
+        "anchored": guard.anchored(wanted, seen),
     }
     if verdict.problems:
         module.fail_json(msg=f"{'; '.join(verdict.problems)}. Nothing was changed.", **facts)

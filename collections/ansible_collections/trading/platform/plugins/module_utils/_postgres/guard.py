@@ -95,6 +95,11 @@ def judge(wanted: Wanted, seen: Seen) -> Verdict:
     return verdict
 
 
+def anchored(wanted: Wanted, seen: Seen) -> bool:
+    """Whether this host, or a member that answers, has the cluster's data."""
+    return not seen.data.empty or any(one.scope == wanted.scope and one.system for one in seen.members)
+
+
 def _orphans(wanted: Wanted, members: Sequence[Member]) -> list[str]:
     named = {name for member in members if member.scope == wanted.scope for name in member.names}
     return sorted(named - set(wanted.members))

@@ -10,6 +10,7 @@ from ansible_collections.trading.platform.plugins.module_utils._postgres.guard i
     Member,
     Seen,
     Wanted,
+    anchored,
     configuration,
     judge,
     mark,
@@ -43,6 +44,22 @@ BEFORE = ("trading", HERE, "15")
 def test_accepted(seen: Seen) -> None:
     verdict = judge(WANTED, seen)
     assert (verdict.problems, verdict.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (Seen(), False),
+        (Seen(Directory(("lost+found",))), False),
+        (Seen(OURS), True),
+        (Seen(members=(PEER,)), True),
+        # It waits for data itself, or speaks for another cluster.
+        (Seen(members=(Member("db2", "trading"),)), False),
+        (Seen(members=(Member("db2", "other", "88", 15),)), False),
+    ],
+)
+def test_a_host_is_anchored_by_its_own_data_or_a_members(seen: Seen, expected: bool) -> None:
+    assert anchored(WANTED, seen) is expected
 
 
 @pytest.mark.parametrize(
