@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from program import imported
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/log_collector"
 store = imported(ROLE / "templates/tree/usr/local/lib/trading-platform/log_store.py")
+elasticsearch, spools, tallies = (sys.modules[f"log_store_{name}"] for name in ("elasticsearch", "spool", "tally"))
 STREAMS = ["logs-app-test"]
 
 
@@ -22,7 +24,7 @@ def line(number: int, stream: str = "logs-app-test") -> bytes:
 
 
 def documents(count: int) -> list[Any]:
-    return [store.Document("logs-app-test", f"id{number:08d}", "{}") for number in range(count)]
+    return [elasticsearch.Document("logs-app-test", f"id{number:08d}", "{}") for number in range(count)]
 
 
 def body(*codes: int) -> str:
@@ -43,7 +45,7 @@ def body(*codes: int) -> str:
     ],
 )
 def test_what_is_a_document(text: str, taken: bool) -> None:
-    assert (store.read(text, STREAMS) is not None) is taken
+    assert (elasticsearch.read(text, STREAMS) is not None) is taken
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_what_is_a_document(text: str, taken: bool) -> None:
 def test_what_an_answer_means(  # noqa: PLR0917 - a table
     status: int, answer: str, created: int, known: int, refused: int, later: int
 ) -> None:
-    found = store.outcome(documents(2), status, answer)
+    found = elasticsearch.outcome(documents(2), status, answer)
     assert (found.created, found.known, len(found.refused), len(found.later)) == (created, known, refused, later)
 
 
@@ -72,16 +74,16 @@ def test_a_request_that_is_too_large_is_halved(tmp_path: Path) -> None:
 
     def bulk(given: list[Any]) -> Any:
         sizes.append(len(given))
-        return store.outcome(given, *((413, "") if len(given) > 1 else (200, body(201))))
+        return elasticsearch.outcome(given, *((413, "") if len(given) > 1 else (200, body(201))))
 
-    tally = store.Tally("")
-    store.stored(documents(3), bulk, tally, store.Refused(tmp_path / "refused", 100))
+    tally = tallies.Tally("")
+    store.stored(documents(3), bulk, tally, tallies.Refused(tmp_path / "refused", 100))
     assert (tally.created, sizes) == (3, [3, 1, 2, 1, 1])
 
 
 def test_what_is_never_taken_is_put_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
-    tally, refused = store.Tally(""), store.Refused(tmp_path / "refused", 100)
-    store.stored(documents(2), lambda given: store.outcome(given, 200, body(400, 201)), tally, refused)
+    tally, refused = tallies.Tally(""), tallies.Refused(tmp_path / "refused", 100)
+    store.stored(documents(2), lambda given: elasticsearch.outcome(given, 200, body(400, 201)), tally, refused)
     assert (tally.created, tally.refused) == (1, 1)
     assert "id00000000" in (tmp_path / "refused").read_text()
 
@@ -94,7 +96,7 @@ def shipped(spool: Any, failures: int = 0) -> list[str]:
     def commit(given: list[Any]) -> None:
         if left[0]:
             left[0] -= 1
-            raise store.NotNowError("away")
+            raise elasticsearch.NotNowError("away")
         got.extend(one.id for one in given)
 
     sink = store.Sink(STREAMS, commit, lambda text: None, lambda text: None, lambda seconds: None)
@@ -108,7 +110,7 @@ def ids(*numbers: int) -> list[str]:
 
 
 def test_what_came_in_goes_out_in_its_order_through_files_and_failures(tmp_path: Path) -> None:
-    spool = store.Spool(tmp_path, 10_000, segment=100)
+    spool = spools.Spool(tmp_path, 10_000, segment=100)
     said: list[bytes] = []
     store.receive(iter([line(number) for number in range(20)]), said.append, spool)
     assert said == [b"OK\n"] * 20
@@ -117,7 +119,7 @@ def test_what_came_in_goes_out_in_its_order_through_files_and_failures(tmp_path:
 
 
 def test_a_killed_program_sends_again_what_it_had_not_noted(tmp_path: Path) -> None:
-    spool = store.Spool(tmp_path, 10_000)
+    spool = spools.Spool(tmp_path, 10_000)
     for number in range(3):
         spool.append(line(number))
     shipped(spool)
@@ -126,19 +128,19 @@ def test_a_killed_program_sends_again_what_it_had_not_noted(tmp_path: Path) -> N
     assert shipped(spool) == ids(3)
     # Killed before its next note, half a line in its file.
     spool.append(line(4)[:10])
-    after = store.Spool(tmp_path, 10_000)
+    after = spools.Spool(tmp_path, 10_000)
     after.append(line(5))
     assert shipped(after) == ids(3, 5)
 
 
 def test_without_a_readable_note_everything_is_sent_again(tmp_path: Path) -> None:
-    store.Spool(tmp_path, 10_000).append(line(1))
+    spools.Spool(tmp_path, 10_000).append(line(1))
     (tmp_path / "position").write_text("")
-    assert shipped(store.Spool(tmp_path, 10_000)) == ids(1)
+    assert shipped(spools.Spool(tmp_path, 10_000)) == ids(1)
 
 
 def test_a_full_spool_makes_the_hosts_wait(tmp_path: Path) -> None:
-    spool = store.Spool(tmp_path, 10)
+    spool = spools.Spool(tmp_path, 10)
     spool.append(line(1))
     waits: list[float] = []
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from program import imported
 ROOT = Path(__file__).resolve().parents[2]
 stats = imported(ROOT / "roles/logstash/templates/tree/usr/local/lib/trading-platform/logstash_stats.py")
 store = imported(ROOT / "roles/log_collector/templates/tree/usr/local/lib/trading-platform/log_store.py")
+spools, tallies = sys.modules["log_store_spool"], sys.modules["log_store_tally"]
 
 
 def said(documents: dict[str, int] | None = None, waits: int = 0, aside: int = 0) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def test_no_such_pipeline() -> None:
 
 def test_the_words_are_the_collectors() -> None:
     ours = stats.text(stats.Numbers(1, 2, 3, 4, 5, 6), 1000.4)
-    theirs = store.Tally("", 1, 2, 3, 4, 5, 1000.4, 6).text()
+    theirs = tallies.Tally("", 1, 2, 3, 4, 5, 1000.4, 6).text()
     assert ours == theirs
 
 
@@ -83,5 +85,5 @@ def test_the_collector_makes_room_once_it_is_empty(
         (tmp_path / name).write_bytes(b"x" * size)
     if position is not None:
         (tmp_path / "position").write_text(json.dumps(position))
-    assert store.left(tmp_path) == left
+    assert spools.left(tmp_path) == left
     assert store.drained(tmp_path, patience=0) == (1 if left else 0)
