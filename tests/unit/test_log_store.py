@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,3 +153,32 @@ def test_a_full_spool_makes_the_hosts_wait(tmp_path: Path) -> None:
     spool.looked -= 1
     store.receive(iter([line(2)]), lambda word: None, spool, sleep)
     assert waits == [0.2]
+
+
+def test_what_waits_is_told_as_it_is_when_no_line_comes_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spools.Spool(tmp_path, 1 << 20)
+    for number in range(3):
+        spool.append(line(number))
+    spool.looked = 0
+    spool.full()  # the receiver's look, its last one
+    told = tmp_path / "told"
+    clock = iter(range(0, 10_000, 20))
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) > 1:
+            raise KeyboardInterrupt
+
+    def bulk(given: list[Any]) -> Any:
+        return elasticsearch.outcome(given, 200, body(*[201] * len(given)))
+
+    monkeypatch.setattr(store.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(store.time, "sleep", nap)
+    monkeypatch.setattr(store.os, "_exit", lambda _code: None)
+    settings = {"metrics": str(told), "refused": str(tmp_path / "refused"), "refused_bytes": 1, "streams": STREAMS}
+    store.sender(spool, settings, SimpleNamespace(bulk=bulk))
+    assert "trading_log_store_waiting_bytes 0\n" in told.read_text(encoding="utf-8")
+    assert 'result="created"} 3\n' in told.read_text(encoding="utf-8")

@@ -125,7 +125,7 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
             store.drop()
             raise
         finally:
-            tally.waiting = spool.level
+            tally.waiting = spool.waiting()
             tally.write(time.monotonic())
 
     def strange(line: str) -> None:
@@ -146,7 +146,7 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
                 synced = time.monotonic()
                 spool.sync()
                 spool.note()
-                tally.waiting = spool.level
+                tally.waiting = spool.waiting()
                 tally.write(synced)
             if not had:
                 time.sleep(0.2)
