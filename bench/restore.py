@@ -15,6 +15,7 @@ from datetime import datetime
 
 import backups
 import data
+import releases
 from fleet import inside, playbook
 from probe import Ledger, Redis, Traffic, execute, prepare
 
@@ -54,6 +55,7 @@ def serves() -> bool:
 
 def main() -> None:
     prepare()
+    releases.any_release()
     backups.wait_first()
     size = backups.grow(SIZE)
     ran = playbook("playbooks/backup.yml", "-e", "do=now", timeout=1800)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import backups
 import data
 import pytest
+import releases
 from fleet import playbook
 from probe import Traffic
 
@@ -12,6 +13,7 @@ from probe import Traffic
 @pytest.mark.long
 def test_everything_comes_back_from_bare_hosts() -> None:
     """bench/run restore measures it, with a gigabyte."""
+    releases.any_release()
     wrote = backups.wrote()
     backups.archived()
     ran = playbook("playbooks/backup.yml", "-e", "do=now", timeout=900)
