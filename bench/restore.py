@@ -17,7 +17,7 @@ import backups
 import data
 import releases
 from fleet import inside, playbook
-from probe import Ledger, Redis, Traffic, execute, prepare
+from probe import Ledger, Redis, execute, prepare, takes_orders
 
 SIZE = 1_000_000_000
 SCRATCH = "/var/lib/postgresql/plain"
@@ -41,16 +41,6 @@ def plain() -> float:
     began = time.monotonic()
     execute(data.replica(), "runuser", "-u", "postgres", "--", "sh", "-s", given=PLAIN.encode(), timeout=1800)
     return time.monotonic() - began
-
-
-def serves() -> bool:
-    """An order through the front door."""
-    try:
-        with Traffic("world1", seconds=20, rate=5, sockets=1) as load:
-            load.wait_ready(30)
-            return bool(load.result().orders["acknowledged"])
-    except AssertionError:
-        return False
 
 
 def main() -> None:
@@ -78,7 +68,7 @@ def main() -> None:
         began = time.monotonic()
         ran = playbook("playbooks/dr_restore.yml", "-e", f"confirm={backups.STANZA}", timeout=3600)
         assert ran.code == 0, ran.output
-        assert serves()
+        assert takes_orders()
         rto = time.monotonic() - began
         told = run.result(timeout=900)
     found = NAMED.search(" ".join(ran.output.split()))

@@ -392,6 +392,13 @@ class Traffic(Probe):
             seen.pulses = [pulse for pulse in self.pulses if pulse["t"] > began]
 
 
+def takes_orders(seconds: float = 10) -> bool:
+    """Whether the front door acknowledges an order. At no rate: the machine may be busy."""
+    with Traffic("world1", seconds=seconds, rate=5, sockets=1) as load:
+        load.process.wait(seconds + 120)
+        return bool(load.result().orders["acknowledged"])
+
+
 def people(run: str, password: str, users: int, makers: int) -> list[str]:
     """Accounts with money, and makers with a company each, whose ids these are: the app has no way to give it away."""
     salt = secrets.token_bytes(16)
