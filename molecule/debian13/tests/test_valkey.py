@@ -12,7 +12,7 @@ PROGRAM = "/usr/local/lib/trading-platform/redis_member.py"
 
 
 def master() -> str:
-    found = re.search(r"^master (\S+)", inside("ops1", f"{PROGRAM} info"), re.M)
+    found = re.search(r"^master\s+(\S+)", inside("ops1", f"{PROGRAM} info"), re.M)
     assert found
     return found[1]
 
