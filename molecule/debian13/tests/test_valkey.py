@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 
 from fleet import inside, playbook
 from probe import Redis
-
-PROGRAM = "/usr/local/lib/trading-platform/redis_member.py"
-
-
-def master() -> str:
-    found = re.search(r"^master\s+(\S+)", inside("ops1", f"{PROGRAM} info"), re.M)
-    assert found
-    return found[1]
+from redis_set import told
 
 
 def test_valkey_runs_and_redis_does_not() -> None:
@@ -25,11 +17,11 @@ def test_valkey_runs_and_redis_does_not() -> None:
 
 
 def test_a_planned_failover_loses_nothing() -> None:
-    old = master()
+    old, _follows = told()
     with Redis("app1", seconds=120) as run:
         run.wait_ready()
         ran = playbook("playbooks/redis_failover.yml")
         assert ran.code == 0, ran.output
         result = run.result()
-    assert master() != old
+    assert told()[0] != old
     assert result.lost == 0, json.dumps(result.figures)

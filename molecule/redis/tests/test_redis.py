@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import Callable
 
-from fleet import address, container, docker, inside, playbook, service_starts, site
+from fleet import address, inside, playbook, service_starts, site
 from probe import Redis, execute, secret
+from redis_set import MEMBERS, program, told
 
-MEMBERS = ("db1", "db2")
 SENTINELS = ("db1", "db2", "ops1")
-PROGRAM = "/usr/local/lib/trading-platform/redis_member.py"
 
 # Runs on app1: what each address answers to each way of asking.
 ASK = """
@@ -50,20 +49,6 @@ def asked(*questions: dict[str, object], login: str = "") -> list[list[str]]:
     said = execute("app1", "python3", "-c", ASK, json.dumps(questions), LOGIN=login)
     answers: list[list[str]] = json.loads(said)
     return answers
-
-
-def program(host: str, *words: str) -> tuple[int, str]:
-    ran = docker("exec", container(host), PROGRAM, *words)
-    return ran.code, ran.output
-
-
-def told(host: str = "ops1") -> tuple[str, bool]:
-    """Who the sentinels say is master, and whether the other one follows it."""
-    code, output = program(host, "info")
-    assert code == 0, output
-    names = {address(name): name for name in MEMBERS}
-    lines = [line.split() for line in output.splitlines()]
-    return names[next(line[1] for line in lines if line[0] == "master")], "not connected" not in output
 
 
 def role(host: str) -> str:
