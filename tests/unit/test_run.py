@@ -71,3 +71,10 @@ def test_what_would_begin_too_late_is_told_and_skipped(
     assert (total.passed, total.failed, total.skipped) == (1, 0, 1)
     assert total.told == ("skipped a story: 51 minutes are over, and TEST_LATEST_MINUTES is 50\n",)
     assert "skipped a story" in capsys.readouterr().out
+
+
+def test_each_commit_begins_with_another_story() -> None:
+    stories = ["edge", "etcd", "redis"]
+    assert run.turned(stories, "") == stories
+    assert run.turned(stories, "4") == ["etcd", "redis", "edge"]
+    assert {run.turned(stories, f"{number:040x}")[0] for number in range(40)} == set(stories)

@@ -215,3 +215,24 @@ def test_a_restore_beside_patroni_loses_no_order(tmp_path: Path) -> None:
     again = site("--tags", "data")
     assert again.code == 0, again.output
     assert set(again.changed.values()) == {0}, again.output
+
+
+@pytest.mark.long
+def test_a_blank_member_waits_for_the_one_that_has_the_data() -> None:
+    """etcd knows no cluster and one member lost its disk: whoever is first would begin an empty one."""
+    blank, keeper = data.replica(), data.primary()
+    cluster = data.sql(keeper, "select system_identifier from pg_control_system()")
+    disk = data.sql(blank, "show data_directory")
+    for name in (blank, keeper):
+        inside(name, "systemctl stop patroni")
+    inside(blank, f"rm -rf {disk}")
+    inside(keeper, f"printf 'trading\\nYes I am aware\\n' | {data.PATRONICTL} remove trading")
+    alone = site("--tags", "postgres", "--limit", blank)
+    assert alone.code != 0
+    assert f"{keeper} may have the data of trading" in alone.output, alone.output
+    assert inside(blank, "systemctl is-active patroni || true").strip() == "inactive"
+    both = site("--tags", "postgres")
+    assert both.code == 0, both.output
+    data.wait_healthy()
+    assert data.primary() == keeper
+    assert data.sql(blank, "select system_identifier from pg_control_system()") == cluster
