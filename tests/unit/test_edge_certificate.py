@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,14 +15,14 @@ import pytest
 from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "roles/certbot/templates/tree/usr/local/lib/trading-platform/edge_certificate.py"
-
-
-edge: Any = imported(PROGRAM)
+imported(ROOT / "roles/certbot/templates/tree/usr/local/lib/trading-platform/edge_certificate.py")
+rules: Any = sys.modules["edge_certificate_due"]
+certbot: Any = sys.modules["edge_certificate_certbot"]
+metrics: Any = sys.modules["edge_certificate_metrics"]
 CA = "https://ca.test/dir"
-WANTED = edge.Settings(["a.test", "b.test"], CA, "", ["--webroot", "-w", "/w"], "/tls/a.test", "/m.prom")
+WANTED = rules.Settings(["a.test", "b.test"], CA, "", ["--webroot", "-w", "/w"], "/tls/a.test", "/m.prom")
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
-HELD = edge.Certificate("0A", frozenset(WANTED.domains), BEGINS, BEGINS + timedelta(days=90))
+HELD = rules.Certificate("0A", frozenset(WANTED.domains), BEGINS, BEGINS + timedelta(days=90))
 
 
 def test_what_openssl_tells() -> None:
@@ -29,7 +30,7 @@ def test_what_openssl_tells() -> None:
         "serial=5A1F\nnotBefore=2026-01-01 00:00:00Z\nnotAfter=2026-04-01 00:00:00Z\n"
         "X509v3 Subject Alternative Name: \n    DNS:a.test, DNS:b.test\n"
     )
-    assert edge.parsed(said) == replace(HELD, serial="5A1F")
+    assert rules.parsed(said) == replace(HELD, serial="5A1F")
 
 
 @pytest.mark.parametrize(
@@ -48,14 +49,14 @@ def test_what_openssl_tells() -> None:
     ],
 )
 def test_due(held: Any, server: str, day: int, force: bool, reason: str) -> None:
-    assert edge.due(held, server, WANTED, BEGINS + timedelta(days=day), force=force) == reason
+    assert rules.due(held, server, WANTED, BEGINS + timedelta(days=day), force=force) == reason
 
 
 @pytest.mark.parametrize(
     ("email", "account"), [("", ["--register-unsafely-without-email"]), ("x@a.test", ["--email", "x@a.test"])]
 )
 def test_command(email: str, account: list[str]) -> None:
-    words = edge.command(replace(WANTED, email=email))
+    words = certbot.command(replace(WANTED, email=email))
     text = " ".join(words)
     assert " ".join(account) in text
     assert f"--server {CA} --webroot -w /w" in text
@@ -70,16 +71,16 @@ def test_complaint() -> None:
         "An unexpected error occurred:\nConnection refused\n\nAsk for help or search for solutions at https://x. See"
         " the logfile /var/log/x for more details.\n"
     )
-    assert edge.complaint(output, "") == "An unexpected error occurred: Connection refused"
-    assert edge.complaint("", "") == "nothing"
+    assert certbot.complaint(output, "") == "An unexpected error occurred: Connection refused"
+    assert certbot.complaint("", "") == "nothing"
     refused = "urn:ietf:params:acme:error:badNonce :: The nonce is bad"
     log = f"Error: urn:ietf:params:acme:error:malformed :: x\nError: {refused}\nAttributeError\n"
-    assert edge.complaint(output, log) == refused
+    assert certbot.complaint(output, log) == refused
 
 
 @pytest.mark.parametrize(("success", "lines"), [(None, 1), (7.9, 2)])
 def test_exposition(success: float | None, lines: int) -> None:
-    text = edge.exposition("a.test", 1e9, success)
+    text = metrics.exposition("a.test", 1e9, success)
     values = [line for line in text.splitlines() if not line.startswith("#")]
     assert values[0] == 'trading_certificate_not_after_timestamp_seconds{domain="a.test"} 1000000000'
     assert len(values) == lines
