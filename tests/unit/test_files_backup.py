@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
 files: Any = imported(ROOT / "roles/restic/templates/tree/usr/local/lib/trading-platform/files_backup.py")
+host: Any = sys.modules["files_backup_host"]
+restic: Any = sys.modules["files_backup_restic"]
+copies: Any = sys.modules["files_backup_copies"]
+results: Any = sys.modules["files_backup_results"]
 
 
 def copy(name: str, hour: int, *paths: str, identity: str = "") -> dict[str, Any]:
@@ -42,7 +47,7 @@ COPIES = [LATE, APP, EARLY]
     ],
 )
 def test_which_copy_is_meant(path: str, at: str, expected: dict[str, Any]) -> None:
-    assert files.chosen(COPIES, path, at) is expected
+    assert copies.chosen(COPIES, path, at) is expected
 
 
 @pytest.mark.parametrize(
@@ -58,8 +63,8 @@ def test_which_copy_is_meant(path: str, at: str, expected: dict[str, Any]) -> No
     ],
 )
 def test_what_no_copy_has(path: str, at: str, why: str) -> None:
-    with pytest.raises(files.Trouble, match=why):
-        files.chosen(COPIES, path, at)
+    with pytest.raises(host.Trouble, match=why):
+        copies.chosen(COPIES, path, at)
 
 
 NODES = [{"path": path} for path in ("/etc", "/etc/a", "/etc/a/x", "/etc/ab", "/var", "/var/b")]
@@ -70,15 +75,15 @@ NODES = [{"path": path} for path in ("/etc", "/etc/a", "/etc/a/x", "/etc/ab", "/
     [("/etc/a", ["/etc/a", "/etc/a/x"]), ("/etc/a/x", ["/etc/a/x"]), ("/var", ["/var", "/var/b"])],
 )
 def test_what_a_copy_holds_of_a_path(path: str, expected: list[str]) -> None:
-    assert [node["path"] for node in files.below(NODES, path)] == expected
+    assert [node["path"] for node in copies.below(NODES, path)] == expected
 
 
 @pytest.mark.parametrize(
     ("path", "instead"), [("/etc/a/y/z", "/etc/a it has:\n/etc/a/x$"), ("/opt/a", "/ it has:\n/etc\n/var$")]
 )
 def test_what_a_copy_holds_instead(path: str, instead: str) -> None:
-    with pytest.raises(files.Trouble, match=instead):
-        files.below(NODES, path)
+    with pytest.raises(host.Trouble, match=instead):
+        copies.below(NODES, path)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_what_a_copy_holds_instead(path: str, instead: str) -> None:
     ],
 )
 def test_a_repository_is_made_only_where_there_is_none(said: str, expected: bool) -> None:
-    assert files.unmade(said) is expected
+    assert restic.unmade(said) is expected
 
 
 @pytest.mark.parametrize(
@@ -110,16 +115,16 @@ def test_a_repository_is_made_only_where_there_is_none(said: str, expected: bool
     ],
 )
 def test_advice(said: str, advice: str) -> None:
-    assert advice in files.advice(said)
+    assert advice in restic.advice(said)
 
 
 def test_a_path_is_no_pattern() -> None:
-    assert files.literal("/a/we*ird [1]?\\") == "/a/we\\*ird \\[1]\\?\\\\"
+    assert copies.literal("/a/we*ird [1]?\\") == "/a/we\\*ird \\[1]\\?\\\\"
 
 
 def test_metrics_leave_out_what_is_not_known() -> None:
     ended = {"set": "redis", "end": 9.0, "seconds": 3, "ok": False, "last_success": None}
-    assert files.metrics([ended]).splitlines() == [
+    assert results.metrics([ended]).splitlines() == [
         'trading_files_backup_last_end_timestamp_seconds{set="redis"} 9.0',
         'trading_files_backup_duration_seconds{set="redis"} 3.0',
         'trading_files_backup_ok{set="redis"} 0.0',
@@ -127,19 +132,19 @@ def test_metrics_leave_out_what_is_not_known() -> None:
 
 
 def test_one_that_fails_does_not_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RESULTS", tmp_path)
-    monkeypatch.setattr(files, "LOCK", tmp_path / "lock")
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(host, "LOCK", tmp_path / "lock")
     monkeypatch.setattr(files, "ready", lambda told: None)
-    told = files.Settings("db1", str(tmp_path / "x.prom"), [], [], {}, [{"name": "a"}, {"name": "b"}])
+    told = restic.Settings("db1", str(tmp_path / "x.prom"), [], [], {}, [{"name": "a"}, {"name": "b"}])
 
     def broken() -> dict[str, Any]:
-        raise files.Trouble("no quorum")
+        raise host.Trouble("no quorum")
 
     files.performed(told, {"a": lambda: {"size": 1}, "b": lambda: {}})
-    with pytest.raises(files.Trouble, match=r"^a: no quorum$"):
+    with pytest.raises(host.Trouble, match=r"^a: no quorum$"):
         files.performed(told, {"a": broken, "b": lambda: {"size": 7}})
-    results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("a", "b")}
-    assert (results["a"]["ok"], results["b"]["ok"], results["b"]["size"]) == (False, True, 7)
+    noted = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("a", "b")}
+    assert (noted["a"]["ok"], noted["b"]["ok"], noted["b"]["size"]) == (False, True, 7)
     # When it last went well is still known.
-    assert 0 < results["a"]["last_success"] < results["a"]["end"]
+    assert 0 < noted["a"]["last_success"] < noted["a"]["end"]
     assert 'trading_files_backup_ok{set="a"} 0.0\n' in (tmp_path / "x.prom").read_text()
