@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import pytest
 from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
-site = imported(ROOT / "roles/dr/templates/tree/usr/local/lib/trading-platform/dr_site.py")
+imported(ROOT / "roles/dr/templates/tree/usr/local/lib/trading-platform/dr_site.py")
+host: Any = sys.modules["dr_site_host"]
+claims: Any = sys.modules["dr_site_claims"]
+replay: Any = sys.modules["dr_site_replay"]
+handover: Any = sys.modules["dr_site_handover"]
+positions: Any = sys.modules["dr_site_positions"]
 ARCHIVE = {"database": {"id": 1}, "id": "15-1", "min": "000000010000000000000001", "max": "00000002000000000000000A"}
 CONTROL = """Database cluster state:               shut down
 Latest checkpoint location:           0/A000028
@@ -42,7 +48,7 @@ def claim(since: float) -> dict[str, Any]:
     ],
 )
 def test_who_may_run(mine: Any, other: Any, follows: Any, free: bool) -> None:
-    why = site.blocked(mine, other, follows)
+    why = claims.blocked(mine, other, follows)
     assert (why == "") is free
     assert free or "dr_failback" in why
 
@@ -60,38 +66,38 @@ def test_who_may_run(mine: Any, other: Any, follows: Any, free: bool) -> None:
     ],
 )
 def test_where_the_archive_ends(stanza: Any, expected: tuple[int, int]) -> None:
-    assert site.archived(stanza) == expected
+    assert positions.archived(stanza) == expected
 
 
 @pytest.mark.parametrize(
     ("lsn", "behind"), [("0/A000000", 16 << 20), ("0/B000000", 0), ("0/B000100", 0), ("0/AFFFFFF", 1)]
 )
 def test_how_far_behind_the_archive(lsn: str, behind: int) -> None:
-    assert site.judged({"lsn": lsn}, {"archive": [ARCHIVE]})["behind_bytes"] == behind
+    assert replay.judged({"lsn": lsn}, {"archive": [ARCHIVE]})["behind_bytes"] == behind
 
 
 def test_where_a_server_ended() -> None:
-    assert site.ended(CONTROL) == {"timeline": 2, "lsn": "0/A000029", "segment": "00000002000000000000000A"}
+    assert handover.ended(CONTROL) == {"timeline": 2, "lsn": "0/A000029", "segment": "00000002000000000000000A"}
     # A replica's last word is its primary's.
-    assert site.ended(CONTROL.replace("shut down", "shut down in recovery")) == {}
-    with pytest.raises(site.Trouble, match="not shut down cleanly"):
-        site.ended(CONTROL.replace("shut down", "in production"))
+    assert handover.ended(CONTROL.replace("shut down", "shut down in recovery")) == {}
+    with pytest.raises(host.Trouble, match="not shut down cleanly"):
+        handover.ended(CONTROL.replace("shut down", "in production"))
 
 
 @pytest.mark.parametrize(("timeline", "expected"), [(1, 0x5000000), (2, 0xA0000A0), (3, None)])
 def test_where_a_timeline_was_left(timeline: int, expected: int | None) -> None:
     history = "1\t0/5000000\tno recovery target specified\n\n2\t0/A0000A0\tno recovery target specified\n"
-    assert site.fork(history, timeline) == expected
+    assert positions.fork(history, timeline) == expected
 
 
 def test_positions_and_segments() -> None:
-    assert site.number("1/A000028") == 0x10A000028
-    assert site.position(0x10A000028) == "1/A000028"
-    assert site.segment(2, 0x10A000028) == "00000002000000010000000A"
+    assert positions.number("1/A000028") == 0x10A000028
+    assert positions.position(0x10A000028) == "1/A000028"
+    assert positions.segment(2, 0x10A000028) == "00000002000000010000000A"
 
 
 def test_a_claim_can_be_read_while_the_repository_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     """An S3 that is away does not stop the site that leads."""
-    monkeypatch.setattr(site, "claimed", lambda *_: None)
-    told = site.Settings("trading", "first", "/data", "/bin", 5432, [])
-    assert site.check(told, stop=True) == 0
+    monkeypatch.setattr(claims, "claimed", lambda *_: None)
+    told = host.Settings("trading", "first", "/data", "/bin", 5432, [])
+    assert claims.check(told, stop=True) == 0
