@@ -19,6 +19,7 @@ claims: Any = sys.modules["dr_site_claims"]
 replay: Any = sys.modules["dr_site_replay"]
 handover: Any = sys.modules["dr_site_handover"]
 positions: Any = sys.modules["dr_site_positions"]
+lost: Any = sys.modules["dr_site_lost"]
 ARCHIVE = {"database": {"id": 1}, "id": "15-1", "min": "000000010000000000000001", "max": "00000002000000000000000A"}
 CONTROL = """Database cluster state:               shut down
 Latest checkpoint location:           0/A000028
@@ -70,9 +71,10 @@ def test_where_the_archive_ends(stanza: Any, expected: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lsn", "behind"), [("0/A000000", 16 << 20), ("0/B000000", 0), ("0/B000100", 0), ("0/AFFFFFF", 1)]
+    ("lsn", "behind"),
+    [("0/A000000", 16 << 20), ("0/B000000", 0), ("0/B000100", 0), ("0/AFFFFFF", 1), (None, 0xB000000)],
 )
-def test_how_far_behind_the_archive(lsn: str, behind: int) -> None:
+def test_how_far_behind_the_archive(lsn: str | None, behind: int) -> None:
     assert replay.judged({"lsn": lsn}, {"archive": [ARCHIVE]})["behind_bytes"] == behind
 
 
@@ -101,3 +103,11 @@ def test_a_claim_can_be_read_while_the_repository_cannot(monkeypatch: pytest.Mon
     monkeypatch.setattr(claims, "claimed", lambda *_: None)
     told = host.Settings("trading", "first", "/data", "/bin", 5432, [])
     assert claims.check(told, stop=True) == 0
+
+
+def test_what_was_lost_to_a_site_without_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pg_wal").mkdir()
+    (tmp_path / "pg_wal" / "000000010000000000000001").touch()
+    monkeypatch.setattr(lost, "source", lambda told: {})
+    told = host.Settings("main", "a", str(tmp_path), "/usr/bin", 5432, [])
+    assert "archive is empty" in lost.lost(told)["lines"][0]

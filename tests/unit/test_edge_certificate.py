@@ -19,6 +19,8 @@ imported(ROOT / "roles/certbot/templates/tree/usr/local/lib/trading-platform/edg
 rules: Any = sys.modules["edge_certificate_due"]
 certbot: Any = sys.modules["edge_certificate_certbot"]
 metrics: Any = sys.modules["edge_certificate_metrics"]
+nginx: Any = sys.modules["edge_certificate_nginx"]
+host: Any = sys.modules["edge_certificate_host"]
 CA = "https://ca.test/dir"
 WANTED = rules.Settings(["a.test", "b.test"], CA, "", ["--webroot", "-w", "/w"], "/tls/a.test", "/m.prom")
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,3 +86,21 @@ def test_exposition(success: float | None, lines: int) -> None:
     values = [line for line in text.splitlines() if not line.startswith("#")]
     assert values[0] == 'trading_certificate_not_after_timestamp_seconds{domain="a.test"} 1000000000'
     assert len(values) == lines
+
+
+@pytest.mark.parametrize("before", ["", ".a.test.09"])
+def test_a_certificate_that_nginx_refuses_is_taken_back(
+    before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nginx, "CERTBOT", tmp_path)
+    monkeypatch.setattr(nginx, "load", lambda path: HELD if path.exists() else None)
+    monkeypatch.setattr(nginx, "run", lambda *words: (1, "no such directive"))
+    edge = nginx.Edge(replace(WANTED, directory=str(tmp_path / "a.test")))
+    edge.live.mkdir(parents=True)
+    for name in ("fullchain.pem", "privkey.pem"):
+        (edge.live / name).touch()
+    if before:
+        edge.link.symlink_to(before)
+    with pytest.raises(host.Trouble, match="taken back"):
+        edge.deploy()
+    assert (str(edge.link.readlink()) if edge.link.is_symlink() else "") == before

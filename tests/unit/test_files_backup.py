@@ -131,14 +131,17 @@ def test_metrics_leave_out_what_is_not_known() -> None:
     ]
 
 
-def test_one_that_fails_does_not_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("problem", [host.Trouble("no quorum"), IndexError("no quorum")])
+def test_one_that_fails_does_not_keep_the_others(
+    problem: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     monkeypatch.setattr(host, "LOCK", tmp_path / "lock")
     monkeypatch.setattr(files, "ready", lambda told: None)
     told = restic.Settings("db1", str(tmp_path / "x.prom"), [], [], {}, [{"name": "a"}, {"name": "b"}])
 
     def broken() -> dict[str, Any]:
-        raise host.Trouble("no quorum")
+        raise problem
 
     files.performed(told, {"a": lambda: {"size": 1}, "b": lambda: {}})
     with pytest.raises(host.Trouble, match=r"^a: no quorum$"):

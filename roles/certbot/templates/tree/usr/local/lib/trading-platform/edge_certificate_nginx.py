@@ -89,6 +89,8 @@ class Edge:
         if code:
             if before:
                 self.point(before)
+            else:
+                self.link.unlink()
             raise Trouble(
                 f"nginx refuses its configuration with the new certificate, so it was taken back: {output.strip()}."
                 f" {self.in_force()}."

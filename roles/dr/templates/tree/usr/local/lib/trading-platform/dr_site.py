@@ -63,7 +63,7 @@ def main() -> int:
         if given.verb == "check":
             return check(told, given.stop)
         facts = verbs[given.verb]()
-    except Trouble as trouble:
+    except (Trouble, OSError) as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
     sys.stdout.write(json.dumps(facts) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ def lost(told: Settings) -> dict[str, Any]:
     if not logs:
         return {"commits": 0, "lines": ["no logs are left here: what was lost cannot be counted on this host"]}
     timeline = int(logs[-1][:8], 16)
-    after, _ = archived(source(told))
-    history = f"archive/{told.stanza}/{archive_id(told)}/{after:08X}.history"
+    there = source(told)
+    after, _ = archived(there)
+    if not after:
+        return {"commits": 0, "lines": ["the other site's archive is empty: what it never got cannot be counted"]}
+    history = f"archive/{told.stanza}/{archive_id(there)}/{after:08X}.history"
     code, out, _ = run(["pgbackrest", OTHER, f"--stanza={told.stanza}", "repo-get", history])
     where = fork(out, timeline) if code == 0 else None
     if where is None:
@@ -32,7 +36,6 @@ def lost(told: Settings) -> dict[str, Any]:
     return {"commits": len(when), "lines": [line + (f": from {when[0]} to {when[-1]} UTC" if when else "")]}
 
 
-def archive_id(told: Settings) -> str:
-    found = source(told)
-    present = max(found["archive"], key=lambda one: int(one["database"]["id"]))
+def archive_id(stanza: Mapping[str, Any]) -> str:
+    present = max(stanza["archive"], key=lambda one: int(one["database"]["id"]))
     return str(present["id"])

@@ -23,8 +23,9 @@ def judged(facts: dict[str, Any], stanza: Mapping[str, Any]) -> dict[str, Any]:
     timeline, end = archived(stanza)
     sets = [one["label"] for one in stanza.get("backup") or [] if not one.get("error")]
     more = {"archive_timeline": timeline, "archive_end": position(end), "sets": sets}
-    if facts.get("lsn"):
-        more["behind_bytes"] = max(0, end - number(facts["lsn"]))
+    if "lsn" in facts:
+        # A standby that has just started has replayed nothing yet.
+        more["behind_bytes"] = max(0, end - number(facts["lsn"] or "0/0"))
     return facts | more
 
 
@@ -44,10 +45,13 @@ def look(told: Settings) -> dict[str, Any]:
     if facts["state"] == "down":
         return facts | {"lines": ["PostgreSQL does not run" + ("" if facts["data"] else ", and there is no data")]}
     facts["last"] = moment(facts["last_commit"])
-    said_of = f"standby, timeline {facts['timeline']}, replayed to {facts['lsn']}, {facts['behind_bytes']} bytes behind"
-    line = f"{said_of} the archive's end {facts['archive_end']}; the last transaction is of {facts['last']}"
-    failed = [one["name"] for one in facts["checks"] if not one["ok"]]
-    return facts | {"lines": [line, *(f"not as it should be: {name}" for name in failed)]}
+    upto = facts["lsn"] or "nothing yet"
+    lines = [
+        f"standby, timeline {facts['timeline']}, replayed to {upto}, {facts['behind_bytes']} bytes behind the archive's"
+        f" end {facts['archive_end']}; the last transaction is of {facts['last']}",
+        *(f"not as it should be: {one['name']}" for one in facts["checks"] if not one["ok"]),
+    ]
+    return facts | {"lines": lines}
 
 
 def catch_up(told: Settings, lsn: str, timeout: float) -> dict[str, Any]:

@@ -48,9 +48,10 @@ def performed(told: Settings, jobs: Mapping[str, Callable[[], Mapping[str, Any]]
                 if hindrance:
                     raise hindrance
                 result |= {**job(), "ok": True}
-            except (Trouble, OSError) as problem:
-                result["message"] = str(problem)
-                failed.setdefault(str(problem), []).append(name)
+            # What restic said and nobody can read (ValueError, LookupError) is no reason to leave the next set out.
+            except (Trouble, OSError, ValueError, LookupError) as problem:
+                result["message"] = str(problem) or repr(problem)
+                failed.setdefault(result["message"], []).append(name)
             note(told, result)
     sys.stdout.write(f"{len(jobs) - sum(map(len, failed.values()))} of {len(jobs)} went well: {', '.join(jobs)}\n")
     if failed:
