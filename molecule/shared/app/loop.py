@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -14,8 +15,8 @@ from app.store import REDIS_AWAY, UnavailableError
 HEALTH = Path("/tmp/healthy")  # a container's own tmpfs
 
 
-async def until_told(work: Callable[[], Awaitable[None]], log: logging.Logger) -> None:
-    """Rounds of work until SIGTERM; the round that runs ends first."""
+async def until_told(work: Callable[[], Awaitable[None]], log: logging.Logger, pause: float = 0) -> None:
+    """Rounds of work until SIGTERM, with a pause between two; the round that runs ends first."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -26,15 +27,22 @@ async def until_told(work: Callable[[], Awaitable[None]], log: logging.Logger) -
             await work()
             HEALTH.touch()
             away = False
+            await rest(stop, pause)
         except (UnavailableError, *REDIS_AWAY) as error:
             HEALTH.unlink(missing_ok=True)
             if not away:
                 log.warning("waiting", extra={"fields": {"reason": str(error) or type(error).__name__}})
             away = True
-            await asyncio.sleep(0.5)
+            await rest(stop, 0.5)
         except Exception:
             HEALTH.unlink(missing_ok=True)
             log.exception("failed")
-            await asyncio.sleep(1)
+            await rest(stop, 1)
     HEALTH.unlink(missing_ok=True)
     log.info("stopped")
+
+
+async def rest(stop: asyncio.Event, seconds: float) -> None:
+    """Who is told to leave does not finish a rest first."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

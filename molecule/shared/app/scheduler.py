@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -38,14 +37,13 @@ class Scheduler:
         else:
             await self.close_market(day)
             self._closed = day
-        await asyncio.sleep(1)
 
     async def run(self, day: date | None) -> int:
         await self.store.open()
         if day:
             await self.close_market(day)
         else:
-            await until_told(self.round, self.log)
+            await until_told(self.round, self.log, pause=1)
         await self.store.close()
         return 0
 

@@ -46,6 +46,8 @@ class Worker:
         self.name = f"{socket.gethostname()}-{settings.instance}"
         self._blocking = self.store.redis_client(timeout=5)
         self._swept, self._sweep_at = 0, 0.0
+        # The first look waits for no entry: a release waits to hear that it got through.
+        self._wait_ms = 1
 
     async def handle(self, entries: list[tuple[str, dict[str, str]]]) -> None:
         """First the effect, then the acknowledgement."""
@@ -76,7 +78,10 @@ class Worker:
             if time.monotonic() >= self._sweep_at:
                 await self.sweep()
                 self._sweep_at = time.monotonic() + SWEEP_SECONDS
-            answer = await self._blocking.xreadgroup(GROUP, self.name, {STREAM: ">"}, count=MOST_AT_ONCE, block=1000)
+            answer = await self._blocking.xreadgroup(
+                GROUP, self.name, {STREAM: ">"}, count=MOST_AT_ONCE, block=self._wait_ms
+            )
+            self._wait_ms = 1000
         except exceptions.ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
