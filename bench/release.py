@@ -19,6 +19,8 @@ from probe import Traffic, Window, execute
 from releases import HOSTS, well
 
 PAIRS = 3
+# Seconds between two operations: what the one has left unanswered is not the next one's.
+BETWEEN = 15
 # What the same load costs while nothing happens.
 REST = "at rest"
 BY_HAND = Path(__file__).with_name("by_hand.py")
@@ -68,6 +70,7 @@ def under_load() -> dict[str, float]:
             tell(name, round(time.monotonic() - began, 1), *figures, window.reconnect_s)
             if window.failed:
                 sys.stderr.write(f"{json.dumps(window.errors, indent=1)}\n")
+            time.sleep(BETWEEN)
         result = load.result()
     if not result.orders["acknowledged"] or any(window.sockets_missing for window in seen.values()):
         sys.exit(f"bench: the load did not get through: {json.dumps(result.figures)}")

@@ -37,6 +37,8 @@ SETTINGS = "/etc/trading-platform/log-collector/store.json"
 # Seconds after a failed attempt.
 FIRST, LAST = 0.5, 8.0
 BATCH = 2000
+# Seconds in which more comes together: a request with ten documents costs Elasticsearch little less than one of 1,000.
+GATHERED = 0.5
 
 
 def stored(
@@ -74,11 +76,11 @@ class Sink:
     sleep: Callable[[float], None] = time.sleep
 
 
-def ship(spool: Spool, sink: Sink) -> bool:
-    """What is there, one batch of it; whether there was anything."""
+def ship(spool: Spool, sink: Sink) -> int:
+    """What is there, one batch of it; how many lines that was."""
     lines, number, offset = spool.take(BATCH, LARGEST)
     if not lines:
-        return False
+        return 0
     documents = []
     for line in lines:
         document = read(line.rstrip("\n"), sink.streams)
@@ -96,7 +98,7 @@ def ship(spool: Spool, sink: Sink) -> bool:
             sink.sleep(pause)
             pause = min(2 * pause, LAST)
     spool.moved(number, offset)
-    return True
+    return len(lines)
 
 
 def receive(
@@ -141,15 +143,15 @@ def sender(spool: Spool, settings: Mapping[str, Any], store: Store) -> None:
     sink = Sink(settings["streams"], commit, strange, failed)
     try:
         while True:
-            had = ship(spool, sink)
+            shipped = ship(spool, sink)
             if time.monotonic() - synced > 1:
                 synced = time.monotonic()
                 spool.sync()
                 spool.note()
                 tally.waiting = spool.waiting()
                 tally.write(synced)
-            if not had:
-                time.sleep(0.2)
+            if shipped < BATCH:
+                time.sleep(GATHERED)
     except BaseException as error:
         syslog.syslog(syslog.LOG_ERR, f"log_store ends: {type(error).__name__}: {error}")
         os._exit(1)
