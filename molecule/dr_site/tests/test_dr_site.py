@@ -39,7 +39,7 @@ def look(host: str) -> dict[str, object]:
 
 def use(site: str) -> None:
     """The applications' way to a site."""
-    ran = dr("playbooks/site/data.yml", "--tags", "dbproxy", "-e", f"active_site={site}")
+    ran = dr("site.yml", "--tags", "dbproxy", "--limit", "app", "-e", f"active_site={site}")
     assert ran.code == 0, ran.output
 
 
