@@ -95,10 +95,11 @@ class Edge:
         event.setdefault("dataset", source["service"])
         if journal.get("_PID"):
             document.setdefault("process", {}).setdefault("pid", int(journal["_PID"]))
+        # A process may call itself what it likes.
+        put(document, "process.name", journal.get("_COMM"))
         document = masked(document, self.rules)
         # From here on the host speaks, and no writer: there is nothing to mask, and an image's @sha256 is no address.
         document["event"]["id"] = event["id"]
-        put(document, "process.name", journal.get("_COMM"))
         put(document, "container.id", journal.get("CONTAINER_ID"))
         put(document, "container.name", journal.get("CONTAINER_NAME"))
         put(document, "container.image.name", journal.get("IMAGE_NAME"))
