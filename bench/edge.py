@@ -23,6 +23,8 @@ EDGE, CLIENT, DOMAIN, PORT = "lb1", "world1", "trading.test", 8443
 PLACE = "/run/bench-edge"
 PAIRS, SECONDS, CONNECTIONS = 3, 10, 32
 TRADES = 10_000 / 60
+# None of them near what one client may ask for in a minute.
+USERS = 150
 # Debian's nginx.conf as the package ships it, and a site as its comments show; the log is where only this run writes.
 DEFAULT = """
 user www-data;
@@ -131,8 +133,7 @@ def is_steady(load: Traffic) -> bool:
 
 def trades() -> dict[str, float]:
     """Every request is an order that is a trade at once. Too many for the machine: what it carries."""
-    releases.converge("v1")
-    with Traffic("world1", seconds=600, rate=TRADES * 1.02, mix="trades", users=60) as load:
+    with Traffic("world1", seconds=600, rate=TRADES * 1.02, mix="trades", users=USERS) as load:
         steady = is_steady(load)
         with load.window() as seen:
             well("deploy", release="v2") if steady else time.sleep(30)
@@ -144,6 +145,7 @@ def trades() -> dict[str, float]:
 
 
 def main() -> None:
+    releases.converge("v1")
     sys.stdout.write(json.dumps({"figures": configurations() | trades()}) + "\n")
 
 
