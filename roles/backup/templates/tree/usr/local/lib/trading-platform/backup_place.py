@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from backup_recover import PORT, Server, recovered
-from backup_run import Settings, Trouble
+from backup_host import Settings, Trouble, held, run
+from backup_server import PORT, Server, recovered
+from backup_session import Session
+from backup_sets import Target
 
 LOCK = Path("/run/trading-backup/scratch.lock")
 # Beside the set itself: logs that are fetched for recovery, temporary files, a little growth.
@@ -26,7 +22,6 @@ RESERVE = 1.1
 REMOVALS = 60
 # Seconds that recovery may take.
 PATIENCE = 86400
-END = "-- end of the answer --\n"
 # Production's settings came with its data. hot_standby=off: nobody reads before the end, so recovery does not insist on
 # as many connections as production has. No workers: no scheduler of jobs and no subscription acts from a copy.
 SMALL = " ".join(
@@ -46,24 +41,6 @@ SMALL = " ".join(
 )
 
 
-@dataclass(frozen=True)
-class Target:
-    """What pgBackRest gets. The set is always said: for a time that none reaches pgBackRest would take the latest."""
-
-    set: str
-    timeline: int
-    type: str
-    value: str = ""
-    exclusive: bool = False
-
-    @property
-    def options(self) -> list[str]:
-        given = [f"--set={self.set}", f"--type={self.type}", f"--target-timeline={self.timeline}"]
-        if self.type != "default":
-            given += [f"--target={self.value}", "--target-action=promote"]
-        return given + ["--target-exclusive"] * self.exclusive
-
-
 def lacking(size: int, free: int, where: str) -> None:
     needed = int(size * RESERVE)
     if needed > free:
@@ -72,57 +49,6 @@ def lacking(size: int, free: int, where: str) -> None:
             f" ({(needed - free) / 2**30:.2f} GiB) are missing. Make room, or set backup_scratch_directory."
             " Nothing was changed."
         )
-
-
-def run(*words: str | Path) -> str:
-    """Ends with this program, and so do its children: pgBackRest's workers would outlive it."""
-    told, pipe = [str(word) for word in words], subprocess.PIPE
-    with subprocess.Popen(
-        told, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, process_group=0
-    ) as process:
-        try:
-            out, errors = process.communicate()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
-            raise
-    if process.returncode:
-        said = "\n".join((out + errors).strip().splitlines()[-8:])
-        raise Trouble(f"{Path(told[0]).name} ended with {process.returncode}:\n{said}")
-    return out
-
-
-class Session:
-    """One connection for several questions, so that a transaction stays open between them."""
-
-    def __init__(self, database: str, port: str, host: str = "") -> None:
-        # By the environment, where a name is no connection string. Counting takes longer than clients are allowed.
-        unlimited = "-c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
-        told = {**os.environ, "PGDATABASE": database, "PGPORT": port, "PGOPTIONS": unlimited}
-        words, pipe = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *(["-h", host] if host else [])], subprocess.PIPE
-        self.database = database
-        self.psql = subprocess.Popen(words, env=told, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.psql.kill()
-        self.psql.communicate()
-
-    def ask(self, query: str) -> str:
-        into, out, errors = self.psql.stdin, self.psql.stdout, self.psql.stderr
-        assert into
-        assert out
-        assert errors
-        lines: list[str] = []
-        with suppress(BrokenPipeError):
-            into.write(f"{query}\n;\\echo {END}")
-            into.flush()
-        for line in out:
-            if line == END:
-                return "".join(lines).strip()
-            lines.append(line)
-        raise Trouble(f"{self.database}: {errors.read().strip()}")
 
 
 class Place:
@@ -162,16 +88,9 @@ class Place:
         raise Trouble(f"{self.path} cannot be removed: see who uses it, and remove it by hand.")
 
 
-@contextmanager
-def only_one() -> Iterator[None]:
-    with LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Trouble(
-                "Another drill or restore of a table runs on this host: wait for its end. Nothing was changed."
-            ) from None
-        yield
+def only_one() -> AbstractContextManager[None]:
+    busy = "Another drill or restore of a table runs on this host: wait for its end. Nothing was changed."
+    return held(LOCK, 0, busy)
 
 
 @contextmanager

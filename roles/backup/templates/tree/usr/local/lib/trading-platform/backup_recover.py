@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -I
+#!/usr/bin/python3 -IB
 """Lets a restored data directory recover to its target, out of everybody's reach. Managed by Ansible (role backup).
 
 PostgreSQL runs on a socket of its own until it has promoted itself, and is stopped: Patroni gets a complete directory.
@@ -9,81 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-# Isolated (-I), Python does not look beside the program.
+# Isolated (-I), Python does not look beside the program; without bytecode (-B), it leaves nothing there.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from backup_run import Trouble
-
-POLL = 0.2
-# Only the socket's name; the cluster's own port may be another.
-PORT = "5432"
-# Seconds after which a server that does not run has given up.
-GRACE = 2
-LAST_WORDS = 15
-OF_TARGET = ("action", "inclusive", "lsn", "name", "time", "timeline", "xid")
-FACTS = """select json_build_object(
-    'timeline', (pg_control_checkpoint()).timeline_id, 'lsn', pg_current_wal_lsn(),
-    'last_commit', to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MSOF'))"""
-# pgBackRest wrote them for this recovery; the next server, perhaps a replica, has no use for them.
-SETTINGS = ("restore_command", *(f"recovery_target{one}" for one in ("", *(f"_{it}" for it in OF_TARGET))))
-
-
-class Server:
-    def __init__(self, binaries: Path, data: Path, place: Path, more: str = "") -> None:
-        self.binaries, self.data, self.place, self.more = binaries, data, place, more
-        self.log = place / "log"
-
-    def control(self, *words: str) -> int:
-        command = [str(self.binaries / "pg_ctl"), "-D", str(self.data), *words]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode
-
-    def start(self) -> None:
-        # Nobody comes in: no network, and a socket that only postgres finds.
-        options = (
-            f"-c listen_addresses= -c unix_socket_directories={self.place} -c logging_collector=off -c ssl=off "
-            f"-c synchronous_standby_names= -c port={PORT} {self.more}"
-        )
-        self.control("-l", str(self.log), "-W", "-o", options, "start")
-
-    def runs(self) -> bool:
-        return self.control("status") == 0
-
-    def ask(self, query: str) -> str | None:
-        """None while it does not answer."""
-        command = ["psql", "-XAtqc", query, "-h", str(self.place), "-p", PORT, "postgres"]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        return ran.stdout.strip() if ran.returncode == 0 else None
-
-    def said(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LAST_WORDS:]) if self.log.exists() else ""
-
-
-def recovered(server: Server, timeout: float) -> dict[str, object]:
-    began = time.monotonic()
-    server.start()
-    while server.ask("select pg_is_in_recovery()") != "f":
-        if time.monotonic() - began > timeout:
-            raise Trouble(f"Recovery has not ended within {timeout:.0f} s. It said last:\n{server.said()}")
-        if time.monotonic() - began > GRACE and not server.runs():
-            raise Trouble(f"PostgreSQL stopped before it reached the target. It said last:\n{server.said()}")
-        time.sleep(POLL)
-    seconds = time.monotonic() - began
-    for name in SETTINGS:
-        server.ask(f"alter system reset {name}")
-    # What comes after the target belongs to a new timeline, which the archive has to know before anybody writes.
-    server.ask("checkpoint")
-    facts = json.loads(server.ask(FACTS) or "{}")
-    server.ask("select pg_switch_wal()")
-    lines = [
-        f"recovered in {seconds:.1f} s to {facts.get('lsn')}, on timeline {facts.get('timeline')}",
-        f"the last transaction is of {facts.get('last_commit') or 'the backup itself'}; what came later is not there",
-    ]
-    return {"seconds": round(seconds, 1), **facts, "lines": lines}
+from backup_host import Trouble
+from backup_server import Server, recovered
 
 
 def main() -> int:

@@ -1,0 +1,62 @@
+"""The repository: made where it is missing, and given all that was written. Managed by Ansible (role backup)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from backup_host import Ended, Settings, Trouble, asked_postgres, is_primary
+from backup_pgbackrest import info, pgbackrest
+
+# What pgBackRest's info says of a stanza: without one, and without a backup.
+NO_STANZA, NO_BACKUP = {1, 3}, 2
+# pgBackRest's exit code where another one has the stanza.
+LOCKED = 50
+# Seconds that another one has to let go of the stanza, and that the archive has for the last log.
+CREATION, FLUSH = 60, 60
+
+
+def created(told: Settings) -> None:
+    """Between two tries of the archiver, which fails until there is a stanza."""
+    deadline = time.monotonic() + CREATION
+    while True:
+        try:
+            pgbackrest(told, "stanza-create")
+            return
+        except Ended as ended:
+            if ended.code != LOCKED or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def prepare(told: Settings) -> None:
+    """On the primary's host only: a stanza belongs to the cluster."""
+    if not is_primary(told):
+        sys.stdout.write("The primary's host looks after the repository.\n")
+        return
+    status = info(told)["status"]
+    code, busy = status["code"], status.get("lock", {}).get("backup", {}).get("held", False)
+    if code in NO_STANZA:
+        created(told)
+        # Of a cluster that has run without backups: where its timelines began was archived to nowhere.
+        for history in sorted((Path(told.data) / "pg_wal").glob("*.history")):
+            pgbackrest(told, "archive-push", "--no-archive-async", str(history))
+        sys.stdout.write(f"made the stanza {told.stanza}\n")
+        code = NO_BACKUP
+    if code not in {0, NO_BACKUP}:
+        raise Trouble(f"The repository's state is {code}: see pgbackrest --stanza={told.stanza} info.")
+    if code == NO_BACKUP and not busy:
+        sys.stdout.write("There is no backup yet.\n")
+
+
+def flush(told: Settings) -> None:
+    if not is_primary(told):
+        raise Trouble("This host is not the primary: what was written last may not be in the archive.")
+    last = asked_postgres(told, "select pg_walfile_name(pg_switch_wal())")
+    deadline = time.monotonic() + FLUSH
+    while asked_postgres(told, "select last_archived_wal from pg_stat_archiver") < last:
+        if time.monotonic() > deadline:
+            raise Trouble(f"The archive has not got {last} within {FLUSH} s: see journalctl -u patroni.")
+        time.sleep(0.5)
+    sys.stdout.write(f"The archive has all up to {last}.\n")
