@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import sys
+from http.client import IncompleteRead
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from program import imported
@@ -47,3 +50,14 @@ def test_whose_turn_it_is(members: list[dict[str, Any]], expected: tuple[str, bo
 def test_nobody_who_could() -> None:
     with pytest.raises(host.Trouble, match="no leader"):
         turn.turn([replica("db2", state="stopped")])
+
+
+def test_without_a_whole_answer_of_patroni_the_primary_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise IncompleteRead(b"{")
+
+    monkeypatch.setattr(turn.ssl, "create_default_context", lambda **_: MagicMock())
+    monkeypatch.setattr(turn.urllib.request, "urlopen", cut)
+    monkeypatch.setattr(turn, "is_primary", lambda _told: True)
+    told = SimpleNamespace(name="db1", pki="/pki", api="https://db1:8008")
+    assert turn.on_turn(told, False) == (True, False)

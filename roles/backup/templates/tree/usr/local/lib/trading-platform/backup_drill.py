@@ -13,7 +13,7 @@ from typing import Any
 
 import backup_report
 from backup_archive import timeline, waited
-from backup_host import Settings, Trouble, moment, run, written
+from backup_host import PROBLEMS, Settings, Trouble, moment, remembered, run, said, written
 from backup_pgbackrest import info
 from backup_place import Place, scratch
 from backup_positions import archived, number
@@ -38,8 +38,8 @@ def drill(told: Settings) -> int:
     }
     try:
         rehearse(told, report)
-    except Trouble as trouble:
-        report["message"] = str(trouble)
+    except PROBLEMS as problem:
+        report["message"] = said(problem)
     report |= {"end": time.time(), "ok": not backup_report.problems(report), "verdict": backup_report.verdict(report)}
     kept(told, report)
     return 0 if report["ok"] else 1
@@ -116,9 +116,10 @@ def kept(told: Settings, report: Mapping[str, Any]) -> None:
     written(path, json.dumps(report, indent=1) + "\n")
     written(path.with_suffix(".html"), backup_report.page(report))
     reports = sorted(REPORTS.glob("*.json"))
-    for old in reports[: -told.drill["keep"]]:
+    # This one stays in any case: whoever asked for it reads it next.
+    for old in reports[: -max(1, told.drill["keep"])]:
         old.with_suffix(".html").unlink(missing_ok=True)
         old.unlink()
-    ends = [one["end"] for one in map(json.loads, (path.read_text() for path in reports if path.exists())) if one["ok"]]
+    ends = [one["end"] for one in map(remembered, reports) if one.get("ok")]
     written(Path(told.metrics).with_name("trading_drill.prom"), backup_report.metrics(report, max(ends, default=None)))
     sys.stdout.write("\n".join([*report["verdict"], f"report {path.with_suffix('.html')}"]) + "\n")

@@ -18,6 +18,8 @@ from typing import Any
 SETTINGS = Path("/etc/trading-platform/backup/settings.json")
 # Of what a program said last.
 LAST_LINES = 8
+# Seconds that production's PostgreSQL has for a short question.
+ANSWER = 30
 
 
 class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
@@ -30,6 +32,15 @@ class Ended(Trouble):
     def __init__(self, what: str, code: int, said: str) -> None:
         super().__init__(f"{what} ended with {code}:\n" + "\n".join(said.strip().splitlines()[-LAST_LINES:]))
         self.code = code
+
+
+# What a report tells instead of ending in a traceback: also what a program said and nobody can read.
+PROBLEMS = (Trouble, OSError, ValueError, LookupError)
+
+
+def said(problem: Exception) -> str:
+    """A sentence, or at least of what kind it is."""
+    return str(problem) if isinstance(problem, (Trouble, OSError)) else f"{type(problem).__name__}: {problem}"
 
 
 @dataclass(frozen=True)
@@ -70,16 +81,19 @@ def run(*words: str | Path, what: str = "") -> str:
     return out
 
 
-def psql(query: str, port: str, host: str = "") -> str | None:
+def psql(query: str, port: str, host: str = "", patience: float | None = None) -> str | None:
     """None where the server does not answer, or refuses."""
     words = ["psql", "-XAtqc", query, *(["-h", host] if host else []), "-p", port, "postgres"]
-    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    try:
+        ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=patience)
+    except subprocess.TimeoutExpired:
+        return None
     return ran.stdout.strip() if ran.returncode == 0 else None
 
 
 def asked_postgres(told: Settings, query: str) -> str:
-    """Empty where it does not run."""
-    return psql(query, str(told.postgres_port)) or ""
+    """Empty where it does not run, or stands still."""
+    return psql(query, str(told.postgres_port), patience=ANSWER) or ""
 
 
 def is_primary(told: Settings) -> bool:
@@ -108,6 +122,15 @@ def written(path: Path, text: str) -> None:
     new.write_text(text)
     new.chmod(0o644)
     new.replace(path)
+
+
+def remembered(path: Path) -> dict[str, Any]:
+    """Nothing where it is not there, or was cut off as the host went down."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def moment(seconds: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backup_host import Settings, written
+from backup_host import Settings, remembered, written
 
 RESULTS = Path("/var/lib/trading-platform/backup/results")
 
@@ -33,8 +33,7 @@ def metrics(results: Sequence[Mapping[str, Any]]) -> str:
 def note(told: Settings, result: dict[str, Any]) -> None:
     """For people and for metrics: what came of the last run of each schedule on this host."""
     place = RESULTS / f"{result['schedule']}.json"
-    before = json.loads(place.read_text()) if place.exists() else {}
-    result["last_success"] = result["end"] if result["ok"] else before.get("last_success")
+    result["last_success"] = result["end"] if result["ok"] else remembered(place).get("last_success")
     written(place, json.dumps(result, indent=1) + "\n")
-    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-    written(Path(told.metrics), metrics(results))
+    # A schedule that is no more would be overdue, or have failed, for ever.
+    written(Path(told.metrics), metrics([remembered(RESULTS / f"{name}.json") for name in sorted(told.types)]))

@@ -19,7 +19,7 @@ from typing import Any
 
 # Isolated (-I), Python does not look beside the program; without bytecode (-B), it leaves nothing there.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from backup_host import Settings, Trouble, held, moment, settings
+from backup_host import PROBLEMS, Settings, Trouble, held, moment, said, settings
 from backup_pgbackrest import info, pgbackrest
 from backup_repository import flush, prepare
 from backup_results import note
@@ -68,9 +68,9 @@ def run(told: Settings, schedule: str, here: bool) -> None:
             "wal_start": made["archive"]["start"],
             "wal_stop": made["archive"]["stop"],
         }
-    except Trouble as trouble:
-        result["message"] = str(trouble)
-        raise
+    except PROBLEMS as problem:
+        result["message"] = said(problem)
+        raise Trouble(result["message"]) from problem
     finally:
         if result["ok"] or "message" in result:
             end = time.time()
@@ -95,7 +95,7 @@ def main() -> int:
             prepare(settings())
         else:
             flush(settings())
-    except Trouble as trouble:
+    except (Trouble, OSError) as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
     return 0

@@ -8,6 +8,7 @@ import ssl
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from typing import Any
 
 from backup_host import Settings, Trouble, is_primary
@@ -54,7 +55,7 @@ def cluster(told: Settings) -> list[Mapping[str, Any]] | None:
         with urllib.request.urlopen(f"{told.api}/cluster", timeout=10, context=context) as answer:  # noqa: S310
             members: list[Mapping[str, Any]] = json.load(answer)["members"]
             return members
-    except (OSError, ValueError, KeyError):
+    except (OSError, HTTPException, ValueError, KeyError):
         return None
 
 
