@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from backup_host import Settings, Trouble, held, run
+from backup_interruption import ignore
 from backup_server import PORT, Server, recovered
 from backup_session import Session
 from backup_sets import Target
@@ -79,7 +80,7 @@ class Place:
 
     def remove(self) -> None:
         for _ in range(REMOVALS):
-            if (self.data / "postmaster.pid").exists():
+            if self.server.works():
                 self.server.control("-m", "immediate", "-w", "-t", "60", "stop")
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
@@ -103,6 +104,10 @@ def scratch(told: Settings, size: int) -> Iterator[Place]:
     lacking(size, shutil.disk_usage(root).free, told.scratch)
     place = Place(told, Path(tempfile.mkdtemp(prefix="run-", dir=root)))
     try:
-        yield place
+        try:
+            yield place
+        finally:
+            # From here on an interruption would leave some of it.
+            ignore()
     finally:
         place.remove()

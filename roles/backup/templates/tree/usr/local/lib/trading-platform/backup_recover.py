@@ -15,8 +15,35 @@ from pathlib import Path
 
 # Isolated (-I), Python does not look beside the program; without bytecode (-B), it leaves nothing there.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from backup_host import Trouble
+from backup_host import Trouble, held
+from backup_interruption import heed
 from backup_server import Server, recovered
+
+LOCK = Path("/run/trading-backup/recover.lock")
+# By its sockets' place a server is known as one of this program's.
+PLACE = "recover-"
+STOP = ("-m", "fast", "-w", "-t", "600", "stop")
+
+
+def cleared(server: Server) -> None:
+    """A run that was killed has left its server; any other one is somebody's."""
+    if server.works() and any(Path(line).name.startswith(PLACE) for line in server.pidfile()):
+        server.control(*STOP)
+    if server.works():
+        raise Trouble(f"A PostgreSQL runs on {server.data}: stop it (systemctl stop patroni). Nothing was changed.")
+
+
+def complete(server: Server, timeout: float) -> dict[str, object]:
+    """Recovered and stopped; stopped, too, where that went wrong."""
+    cleared(server)
+    try:
+        facts = recovered(server, timeout)
+    except BaseException:
+        server.control(*STOP)
+        raise
+    if server.control(*STOP):
+        raise Trouble(f"PostgreSQL recovered, and was not stopped in good order. It said last:\n{server.said()}")
+    return facts
 
 
 def main() -> int:
@@ -25,15 +52,15 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--timeout", type=float, default=86400)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="recover-") as place:
-        server = Server(asked.binaries, asked.data, Path(place))
+    heed("Interrupted: it has not recovered. Say it again.")
+    with tempfile.TemporaryDirectory(prefix=PLACE) as place:
         try:
-            facts = recovered(server, asked.timeout)
-        except Trouble as trouble:
+            # One that nobody waits for any more may still be at it.
+            with held(LOCK, asked.timeout, f"Another recovery runs on this host for more than {asked.timeout:.0f} s."):
+                facts = complete(Server(asked.binaries, asked.data, Path(place)), asked.timeout)
+        except (Trouble, OSError) as trouble:
             sys.stderr.write(f"{trouble}\n")
             return 1
-        finally:
-            server.control("-m", "fast", "-w", "-t", "600", "stop")
     sys.stdout.write(json.dumps(facts) + "\n")
     return 0
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -20,16 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backup_drill import drill
 from backup_host import Settings, Trouble, settings
+from backup_interruption import heed
 from backup_place import only_one
 from backup_sets import Target
 from backup_table import bring_back, refuse
 from backup_turn import by_turn, on_turn
-
-
-def interrupted(*_: object) -> None:
-    for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(one, signal.SIG_IGN)
-    raise SystemExit("Interrupted: what was restored is removed.")
 
 
 def arguments() -> argparse.Namespace:
@@ -66,14 +60,13 @@ def begun(told: Settings, asked: argparse.Namespace) -> int:
 
 def main() -> int:
     asked = arguments()
-    for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(one, interrupted)
+    heed("Interrupted: what was restored is removed.")
     # Production comes first.
     os.nice(10)
     subprocess.run(["ionice", "-c", "3", "-p", str(os.getpid())], check=False)
     try:
         return begun(settings(), asked)
-    except Trouble as trouble:
+    except (Trouble, OSError) as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
 

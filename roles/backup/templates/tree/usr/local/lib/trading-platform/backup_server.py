@@ -32,6 +32,19 @@ class Server:
         command = [str(self.binaries / "pg_ctl"), "-D", str(self.data), *words]
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode
 
+    def pidfile(self) -> list[str]:
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
+    def works(self) -> bool:
+        """By the directory it works in: the number alone may be anybody's, once the host has been restarted."""
+        try:
+            return Path(f"/proc/{int(self.pidfile()[0])}/cwd").samefile(self.data)
+        except (OSError, ValueError, LookupError):
+            return False
+
     def start(self) -> None:
         # Nobody comes in: no network, and a socket that only postgres finds.
         options = (
@@ -46,6 +59,12 @@ class Server:
     def ask(self, query: str) -> str | None:
         """None while it does not answer."""
         return psql(query, PORT, str(self.place))
+
+    def must(self, query: str) -> str:
+        answer = self.ask(query)
+        if answer is None:
+            raise Trouble(f"PostgreSQL reached the target, and did not answer to {query}. It said last:\n{self.said()}")
+        return answer
 
     def said(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-LAST_WORDS:]) if self.log.exists() else ""
@@ -64,8 +83,8 @@ def recovered(server: Server, timeout: float) -> dict[str, object]:
     for name in SETTINGS:
         server.ask(f"alter system reset {name}")
     # What comes after the target belongs to a new timeline, which the archive has to know before anybody writes.
-    server.ask("checkpoint")
-    facts = json.loads(server.ask(FACTS) or "{}")
+    server.must("checkpoint")
+    facts = json.loads(server.must(FACTS))
     server.ask("select pg_switch_wal()")
     lines = [
         f"recovered in {seconds:.1f} s to {facts.get('lsn')}, on timeline {facts.get('timeline')}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from contextlib import suppress
 
 from backup_host import Trouble
@@ -24,7 +25,9 @@ class Session:
         told = {**os.environ, "PGDATABASE": database, "PGPORT": port, "PGOPTIONS": unlimited}
         words, pipe = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *(["-h", host] if host else [])], subprocess.PIPE
         self.database = database
-        self.psql = subprocess.Popen(words, env=told, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        # A file: nobody reads notices while the answer is awaited, and a full pipe would hold psql up for ever.
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed at the end of the connection
+        self.psql = subprocess.Popen(words, env=told, stdin=pipe, stdout=pipe, stderr=self.errors, text=True)
 
     def __enter__(self) -> Session:
         return self
@@ -32,12 +35,12 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.psql.kill()
         self.psql.communicate()
+        self.errors.close()
 
     def ask(self, query: str) -> str:
-        into, out, errors = self.psql.stdin, self.psql.stdout, self.psql.stderr
+        into, out = self.psql.stdin, self.psql.stdout
         assert into
         assert out
-        assert errors
         lines: list[str] = []
         with suppress(BrokenPipeError):
             into.write(f"{query}\n;\\echo {END}")
@@ -46,4 +49,6 @@ class Session:
             if line == END:
                 return "".join(lines).strip()
             lines.append(line)
-        raise Trouble(f"{self.database}: {errors.read().strip()}")
+        self.psql.wait()
+        self.errors.seek(0)
+        raise Trouble(f"{self.database}: {self.errors.read().strip()}")
