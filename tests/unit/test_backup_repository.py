@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
 imported(ROOT / "roles/backup/templates/tree/usr/local/lib/trading-platform/backup_run.py")
+host: Any = sys.modules["backup_host"]
 repository: Any = sys.modules["backup_repository"]
 
 
@@ -41,3 +43,37 @@ def test_a_first_backup_is_asked_for_until_there_is_one(
     monkeypatch.setattr(repository, "created", lambda _told: None)
     repository.prepare(told)
     assert capsys.readouterr().out == says
+
+
+def flushed(monkeypatch: pytest.MonkeyPatch, switched: str) -> None:
+    def answer(_told: object, query: str) -> str:
+        return switched if "pg_switch_wal" in query else "000000010000000000000006"
+
+    monkeypatch.setattr(repository, "FLUSH", 0)
+    monkeypatch.setattr(repository, "is_primary", lambda _told: True)
+    monkeypatch.setattr(repository, "asked_postgres", answer)
+    repository.flush(SimpleNamespace())
+
+
+def test_the_archive_has_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    flushed(monkeypatch, "000000010000000000000006")
+    assert capsys.readouterr().out == "The archive has all up to 000000010000000000000006.\n"
+
+
+def test_the_archive_has_not_got_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(host.Trouble, match="has not got 000000010000000000000007 within"):
+        flushed(monkeypatch, "000000010000000000000007")
+
+
+def test_an_end_that_nobody_told_is_not_in_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(host.Trouble, match="did not say how far its log goes"):
+        flushed(monkeypatch, "")
+
+
+def test_a_log_that_is_not_begun_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a log's first byte PostgreSQL 17 names that log, older ones the log before."""
+    asked = Mock(return_value="06")
+    monkeypatch.setattr(repository, "is_primary", lambda _told: True)
+    monkeypatch.setattr(repository, "asked_postgres", asked)
+    repository.flush(SimpleNamespace())
+    assert "pg_walfile_name(pg_switch_wal() - 1)" in asked.call_args_list[0].args[1]

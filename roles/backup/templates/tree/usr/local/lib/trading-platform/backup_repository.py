@@ -53,7 +53,13 @@ def prepare(told: Settings) -> None:
 def flush(told: Settings) -> None:
     if not is_primary(told):
         raise Trouble("This host is not the primary: what was written last may not be in the archive.")
-    last = asked_postgres(told, "select pg_walfile_name(pg_switch_wal())")
+    # The byte before: where nothing was written since the last switch, the next log is not begun, and never archived.
+    last = asked_postgres(told, "select pg_walfile_name(pg_switch_wal() - 1)")
+    if not last:
+        raise Trouble(
+            "PostgreSQL did not say how far its log goes: what was written last may not be in the archive. Say it"
+            " again, or see journalctl -u patroni."
+        )
     deadline = time.monotonic() + FLUSH
     while asked_postgres(told, "select last_archived_wal from pg_stat_archiver") < last:
         if time.monotonic() > deadline:
