@@ -28,6 +28,9 @@ repository: Any = sys.modules["backup_repository"]
         # The first one runs: it takes hours, and site.yml is run again meanwhile.
         ({"code": 2, "lock": {"backup": {"held": True}}}, ""),
         ({"code": 0, "lock": {"backup": {"held": False}}}, ""),
+        # A second repository: it came later, and its stanza is there.
+        ({"code": 4, "of": [0, 3]}, "made the stanza trading\nThere is no backup yet.\n"),
+        ({"code": 4, "of": [0, 2]}, "There is no backup yet.\n"),
     ],
 )
 def test_a_first_backup_is_asked_for_until_there_is_one(
@@ -38,8 +41,9 @@ def test_a_first_backup_is_asked_for_until_there_is_one(
     tmp_path: Path,
 ) -> None:
     told = SimpleNamespace(stanza="trading", data=str(tmp_path))
+    repositories = [{"key": key, "status": {"code": code}} for key, code in enumerate(status.get("of", []), 1)]
     monkeypatch.setattr(repository, "is_primary", lambda _told: True)
-    monkeypatch.setattr(repository, "info", lambda _told: {"status": status})
+    monkeypatch.setattr(repository, "info", lambda _told: {"status": status, "repo": repositories})
     monkeypatch.setattr(repository, "created", lambda _told: None)
     repository.prepare(told)
     assert capsys.readouterr().out == says
@@ -77,3 +81,12 @@ def test_a_log_that_is_not_begun_is_not_waited_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(repository, "asked_postgres", asked)
     repository.flush(SimpleNamespace())
     assert "pg_walfile_name(pg_switch_wal() - 1)" in asked.call_args_list[0].args[1]
+
+
+@pytest.mark.parametrize("status", [{"code": 99}, {"code": 4, "of": [0, 99]}])
+def test_a_repository_that_cannot_be_read(status: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    repositories = [{"status": {"code": code}} for code in status.get("of", [])]
+    monkeypatch.setattr(repository, "is_primary", lambda _told: True)
+    monkeypatch.setattr(repository, "info", lambda _told: {"status": status, "repo": repositories})
+    with pytest.raises(host.Trouble, match="The repository's state is 99"):
+        repository.prepare(SimpleNamespace(stanza="trading"))

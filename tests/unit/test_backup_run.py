@@ -17,6 +17,7 @@ from program import imported
 ROOT = Path(__file__).resolve().parents[2]
 backup = imported(ROOT / "roles/backup/templates/tree/usr/local/lib/trading-platform/backup_run.py")
 host: Any = sys.modules["backup_host"]
+pgbackrest: Any = sys.modules["backup_pgbackrest"]
 results: Any = sys.modules["backup_results"]
 
 
@@ -46,3 +47,32 @@ def test_a_run_that_fails_is_told_of(
     assert said in noted["message"]
     assert said in str(caught.value)
     assert 'trading_backup_ok{schedule="full"} 0.0\n' in (tmp_path / "x.prom").read_text()
+
+
+SET = {"label": "20261121-013000F", "type": "full", "timestamp": {"stop": 1}}
+
+
+@pytest.mark.parametrize(
+    ("repositories", "away", "repeated"),
+    [(1, "", [""]), (2, "", [" --repo=1", " --repo=2"]), (2, "--repo=1", [" --repo=1", " --repo=2"])],
+)
+def test_each_repository_gets_a_backup(
+    repositories: int, away: str, repeated: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run(*words: str, what: str) -> str:
+        ran.append(" ".join(words))
+        if away and away in words:
+            raise host.Trouble("S3 is away")
+        return json.dumps([{"backup": [SET]}])
+
+    monkeypatch.setattr(pgbackrest, "run", run)
+    told = SimpleNamespace(name="db1", stanza="main", repositories=repositories, keep_incremental=7)
+    if away:
+        with pytest.raises(host.Trouble, match=r"^Repository 1: S3 is away$"):
+            backup.taken(told, "full", True)
+    else:
+        assert backup.taken(told, "full", True) == SET
+    backups = [words for words in ran if " backup " in words]
+    assert backups == [f"pgbackrest --stanza=main backup{one} --type=full --no-backup-standby" for one in repeated]

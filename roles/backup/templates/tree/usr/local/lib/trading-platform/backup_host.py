@@ -55,6 +55,7 @@ class Settings:
     postgres_port: int
     keep_incremental: int
     types: Mapping[str, str]
+    repositories: int
     data: str
     binaries: str
     scratch: str

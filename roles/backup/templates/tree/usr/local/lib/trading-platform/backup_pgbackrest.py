@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from backup_host import Settings, run
+from backup_host import Settings, Trouble, run
 
 
 def pgbackrest(told: Settings, command: str, *options: str) -> str:
@@ -16,3 +16,18 @@ def pgbackrest(told: Settings, command: str, *options: str) -> str:
 def info(told: Settings) -> Mapping[str, Any]:
     found: list[Mapping[str, Any]] = json.loads(pgbackrest(told, "info", "--output=json"))
     return found[0] if found else {"status": {"code": 1}, "backup": []}
+
+
+def backed_up(told: Settings, *options: str) -> None:
+    """Into each repository, for by itself pgBackRest takes the first only; one that fails does not keep the others."""
+    if told.repositories == 1:
+        pgbackrest(told, "backup", *options)
+        return
+    failed = []
+    for key in range(1, told.repositories + 1):
+        try:
+            pgbackrest(told, "backup", f"--repo={key}", *options)
+        except Trouble as trouble:
+            failed.append(f"Repository {key}: {trouble}")
+    if failed:
+        raise Trouble("\n".join(failed))

@@ -9,8 +9,8 @@ from pathlib import Path
 from backup_host import Ended, Settings, Trouble, asked_postgres, is_primary
 from backup_pgbackrest import info, pgbackrest
 
-# What pgBackRest's info says of a stanza: without one, and without a backup.
-NO_STANZA, NO_BACKUP = {1, 3}, 2
+# What pgBackRest's info says of a stanza: without one, without a backup, and not the same in each repository.
+NO_STANZA, NO_BACKUP, MIXED = {1, 3}, 2, 4
 # pgBackRest's exit code where another one has the stanza.
 LOCKED = 50
 # Seconds that another one has to let go of the stanza, and that the archive has for the last log.
@@ -35,18 +35,20 @@ def prepare(told: Settings) -> None:
     if not is_primary(told):
         sys.stdout.write("The primary's host looks after the repository.\n")
         return
-    status = info(told)["status"]
-    code, busy = status["code"], status.get("lock", {}).get("backup", {}).get("held", False)
-    if code in NO_STANZA:
+    found = info(told)
+    status = found["status"]
+    busy = status.get("lock", {}).get("backup", {}).get("held", False)
+    codes = {one["status"]["code"] for one in found["repo"]} if status["code"] == MIXED else {status["code"]}
+    if codes & NO_STANZA:
         created(told)
         # Of a cluster that has run without backups: where its timelines began was archived to nowhere.
         for history in sorted((Path(told.data) / "pg_wal").glob("*.history")):
             pgbackrest(told, "archive-push", "--no-archive-async", str(history))
         sys.stdout.write(f"made the stanza {told.stanza}\n")
-        code = NO_BACKUP
-    if code not in {0, NO_BACKUP}:
+        codes = codes - NO_STANZA | {NO_BACKUP}
+    for code in codes - {0, NO_BACKUP}:
         raise Trouble(f"The repository's state is {code}: see pgbackrest --stanza={told.stanza} info.")
-    if code == NO_BACKUP and not busy:
+    if NO_BACKUP in codes and not busy:
         sys.stdout.write("There is no backup yet.\n")
 
 

@@ -20,7 +20,7 @@ from typing import Any
 # Isolated (-I), Python does not look beside the program; without bytecode (-B), it leaves nothing there.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from backup_host import PROBLEMS, Settings, Trouble, held, moment, said, settings
-from backup_pgbackrest import info, pgbackrest
+from backup_pgbackrest import backed_up, info, pgbackrest
 from backup_repository import flush, prepare
 from backup_results import note
 from backup_sets import outdated
@@ -41,7 +41,7 @@ def taken(told: Settings, kind: str, here: bool) -> Mapping[str, Any]:
     ours, replica = on_turn(told, here)
     if not ours:
         return {}
-    pgbackrest(told, "backup", f"--type={kind}", "--backup-standby" if replica else "--no-backup-standby")
+    backed_up(told, f"--type={kind}", "--backup-standby" if replica else "--no-backup-standby")
     sets = info(told)["backup"]
     for label in outdated(sets, time.time(), told.keep_incremental):
         pgbackrest(told, "expire", f"--set={label}")
