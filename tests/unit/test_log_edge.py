@@ -175,3 +175,9 @@ def test_a_long_line_is_cut_and_says_so() -> None:
     document = made().document(entry("x" * 40_000))
     assert len(document["message"]) == edge.LONGEST
     assert document["log"]["truncated_bytes"] == 40_000 - edge.LONGEST
+
+
+def test_what_is_not_ascii_arrives_as_it_was_and_half_a_character_does_not_stop_it() -> None:
+    line = json.dumps(entry(json.dumps({"message": "grüße \ud83d\ude00 \ud83d"}), CONTAINER_NAME="c"))
+    document = json.loads(json.loads(made().answer(line.encode()))["$!"]["ship"]["document"])
+    assert document["message"] == "grüße 😀 ?"

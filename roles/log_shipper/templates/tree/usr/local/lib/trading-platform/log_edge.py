@@ -29,8 +29,8 @@ from log_edge_masks import Mask, masked, masks
 SETTINGS = "/etc/trading-platform/logs/edge.json"
 LONGEST = 30_000
 Entry = Mapping[str, Any]
-# json.dumps would make it anew for each line.
-written = json.JSONEncoder(separators=(",", ":")).encode
+# json.dumps would make it anew for each line. As it comes from JSON itself, nothing in it holds itself.
+written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 @dataclass
@@ -116,10 +116,9 @@ class Edge:
         document = self.document(entry)
         stream = "-".join(("logs", document["data_stream"]["dataset"], self.environment))
         text = written(document)
-        return (
-            json.dumps({"$!": {"ship": {"document": text, "id": document["event"]["id"], "stream": stream}}}).encode()
-            + b"\n"
-        )
+        said = written({"$!": {"ship": {"document": text, "id": document["event"]["id"], "stream": stream}}})
+        # Half of a pair of surrogates is no text: a question mark then.
+        return said.encode("utf-8", "replace") + b"\n"
 
 
 def edge(settings: Mapping[str, Any]) -> Edge:

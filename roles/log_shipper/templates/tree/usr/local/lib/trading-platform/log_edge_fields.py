@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 Document = dict[str, Any]
@@ -24,11 +25,17 @@ def level(word: object) -> str:
     return low if low in LEVELS else WORDS.get(low, "info")
 
 
+@cache
+def steps(path: str) -> tuple[tuple[str, ...], str]:
+    *parents, last = path.split(".")
+    return tuple(parents), last
+
+
 def put(document: Document, path: str, value: object) -> None:
     """`http.request.id` as ECS has it; nothing where there is no value."""
     if value in (None, "", "-"):
         return
-    *parents, last = path.split(".")
+    parents, last = steps(path)
     for name in parents:
         document = document.setdefault(name, {})
     document[last] = value
