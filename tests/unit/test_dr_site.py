@@ -13,7 +13,7 @@ import pytest
 from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
-imported(ROOT / "roles/dr/templates/tree/usr/local/lib/trading-platform/dr_site.py")
+site: Any = imported(ROOT / "roles/dr/templates/tree/usr/local/lib/trading-platform/dr_site.py")
 host: Any = sys.modules["dr_site_host"]
 claims: Any = sys.modules["dr_site_claims"]
 replay: Any = sys.modules["dr_site_replay"]
@@ -52,6 +52,14 @@ def test_who_may_run(mine: Any, other: Any, follows: Any, free: bool) -> None:
     why = claims.blocked(mine, other, follows)
     assert (why == "") is free
     assert free or "dr_failback" in why
+
+
+def test_what_cannot_be_told_is_no_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """systemd skips PostgreSQL in silence where the condition ends with 1."""
+    (tmp_path / "settings.json").write_text('{"site": "one"')
+    monkeypatch.setattr(site, "SETTINGS", tmp_path / "settings.json")
+    monkeypatch.setattr(sys, "argv", ["dr_site.py", "check"])
+    assert site.main() == 255
 
 
 @pytest.mark.parametrize(

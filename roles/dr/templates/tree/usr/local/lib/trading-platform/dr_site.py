@@ -29,6 +29,21 @@ from dr_site_lost import lost
 from dr_site_replay import catch_up, look
 
 SETTINGS = Path("/etc/trading-platform/dr/settings.json")
+# A condition that ends with 1 to 254 has systemd skip its service in silence; what is broken has to show as failed.
+BROKEN = 255
+
+
+def settings() -> Settings:
+    return Settings(**json.loads(SETTINGS.read_text()))
+
+
+def may_run(stop: bool) -> int:
+    try:
+        return check(settings(), stop)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        sys.stderr.write(f"Whether PostgreSQL may run here cannot be told, so it stays stopped: {told}\n")
+        return BROKEN
 
 
 def arguments() -> argparse.Namespace:
@@ -49,7 +64,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
-    told = Settings(**json.loads(SETTINGS.read_text()))
+    if given.verb == "check":
+        return may_run(given.stop)
+    told = settings()
     verbs: dict[str, Callable[[], dict[str, Any]]] = {
         "claim": lambda: claim(told),
         "follow": lambda: follow(told),
@@ -60,8 +77,6 @@ def main() -> int:
         "receive": lambda: receive(told, given.segment, given.lsn, given.timeout),
     }
     try:
-        if given.verb == "check":
-            return check(told, given.stop)
         facts = verbs[given.verb]()
     except (Trouble, OSError) as trouble:
         sys.stderr.write(f"{trouble}\n")
