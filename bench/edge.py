@@ -133,10 +133,10 @@ def is_steady(load: Traffic) -> bool:
 
 def trades() -> dict[str, float]:
     """Every request is an order that is a trade at once. Too many for the machine: what it carries."""
-    with Traffic("world1", seconds=600, rate=TRADES * 1.02, mix="trades", users=USERS) as load:
+    with Traffic("world1", seconds=1200, rate=TRADES * 1.02, mix="trades", users=USERS) as load:
         steady = is_steady(load)
         with load.window() as seen:
-            well("deploy", release="v2") if steady else time.sleep(30)
+            well("deploy", timeout=900, release="v2") if steady else time.sleep(30)
         orders = load.result().orders
     if (steady and seen.failed) or orders["lost"] or orders["doubled"]:
         sys.exit(f"bench: {json.dumps(seen.figures)} {json.dumps(orders)}")

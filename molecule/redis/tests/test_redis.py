@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 
-from fleet import address, inside, playbook, service_starts, site
+import data
+from fleet import address, container, inside, playbook, service_starts, site
 from probe import Redis, execute, secret
 from redis_set import MEMBERS, program, told
 
@@ -42,6 +44,24 @@ def login(q):
     return [["AUTH", q["user"], q.get("password", password)]] if "user" in q else []
 
 print(json.dumps([ask(q["host"], q["port"], login(q) + q["lines"], q.get("tls", True)) for q in questions]))
+"""
+
+# Runs on an application's host: clients of its proxy, for some seconds.
+HOLD = """
+import socket, sys, time
+clients = [socket.create_connection(("127.0.0.1", 6379), timeout=5) for _ in range(int(sys.argv[1]))]
+for client in clients:
+    client.sendall(b"PING\\r\\n")
+time.sleep(float(sys.argv[2]))
+"""
+# Runs there too: sessions of Redis's clients for which no time is set, so that nothing will ever end them.
+ENDLESS = """
+import socket
+asked = socket.socket(socket.AF_UNIX)
+asked.connect("/run/haproxy/admin.sock")
+asked.sendall(b"show sess\\n")
+said = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
+print(sum("fe=redis" in line and " exp= " in line for line in said.splitlines()))
 """
 
 
@@ -149,6 +169,21 @@ def test_the_master_dies_and_returns_as_a_replica() -> None:
     roles = {line.split()[0].partition(":")[2] for line in lines if line[:1].isdigit()}
     assert "S" in roles, lines
     assert "M" not in roles, lines
+
+
+def test_connections_in_the_making_do_not_outlive_their_master() -> None:
+    """haproxy 3.0 keeps for ever what it shuts down while it still connects, until the proxy takes nobody any more."""
+    wait_until("a healthy set", is_well)
+    old, _follows = told()
+    with data.frozen(old, "^/usr/bin/redis-server"):
+        command = ["python3", "-c", HOLD, "50", "15"]
+        holding = [subprocess.Popen(["docker", "exec", container(name), *command]) for name in ("app1", "app2")]
+        assert [process.wait(60) for process in holding] == [0, 0]
+    wait_until("a healthy set again", is_well, 90)
+    for name in ("app1", "app2"):
+        wait_until(
+            f"no session left on {name}", lambda name=name: execute(name, "python3", "-c", ENDLESS).strip() == "0", 20
+        )
 
 
 def test_site_after_the_failover_changes_nothing() -> None:
