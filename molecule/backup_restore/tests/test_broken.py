@@ -95,7 +95,7 @@ def test_a_full_log_disk_costs_no_acknowledged_row() -> None:
                 fill(who, lambda: data.leads(other))
                 run.wait_writing(60)
                 inside(who, f"mount -o remount,size={size + 1000}m {directory}")
-            # Where it has to rewind, Patroni first has each log archived that waits: a minute for each while S3 is away.
+            # Where it has to rewind, Patroni first archives each log that waits: a minute for each while S3 is away.
             data.wait_healthy(180)
             outcome = run.result()
         outcome.assert_sound()
