@@ -96,7 +96,13 @@ def standing() -> tuple[str, int, str]:
             "before the end of the first backup|no backup lies on timeline",
         ),
         (["-e", "to_time='2099-01-01 00:00:00+00:00'", "-e", f"confirm={STANZA}"], "Nothing was changed"),
-        pytest.param(["-e", "to_name=never", "-e", f"confirm={STANZA}"], "never", marks=pytest.mark.long),
+        # A gigabyte of logs is more than is looked into unasked.
+        pytest.param(["-e", "to_name=never", "-e", f"confirm={STANZA}"], "raise max_segments", marks=pytest.mark.long),
+        pytest.param(
+            ["-e", "to_name=never", "-e", "backup_max_segments=500", "-e", f"confirm={STANZA}"],
+            "never",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_an_impossible_restore_stops_nothing(history: History, arguments: list[str], says: str) -> None:

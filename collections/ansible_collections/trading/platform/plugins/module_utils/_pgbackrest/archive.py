@@ -95,8 +95,8 @@ class Archive:
         self.looked += 1
         if self.looked > self.limit:
             raise BackupError(
-                f"looked at {self.limit} WAL segments without an answer, the last was {name}: raise max_segments, or "
-                "say the target as lsn. Nothing was changed."
+                f"looked at {self.limit} WAL segments without an answer, the last was {name}: raise max_segments "
+                "(-e backup_max_segments=500), or say the target as lsn. Nothing was changed."
             )
         timeline = wal.timeline_of(name)
         following = wal.name(timeline, wal.number(name) + 1)

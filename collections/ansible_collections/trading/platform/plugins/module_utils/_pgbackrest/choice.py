@@ -88,7 +88,8 @@ def timeline_at(moment: datetime, spans: Sequence[Span], bounds_of: BoundsOf, kn
         child = span
     if child is None:
         raise BackupError(
-            "the archived WAL that was looked at holds no commit: raise max_segments. Nothing was changed."
+            "the archived WAL that was looked at holds no commit: raise max_segments "
+            "(-e backup_max_segments=500). Nothing was changed."
         )
     return child.timeline
 
