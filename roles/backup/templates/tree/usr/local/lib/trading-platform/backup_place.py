@@ -81,7 +81,7 @@ class Place:
     def remove(self) -> None:
         for _ in range(REMOVALS):
             if self.server.works():
-                self.server.control("-m", "immediate", "-w", "-t", "60", "stop")
+                self.server.stop("immediate", 60)
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
                 return

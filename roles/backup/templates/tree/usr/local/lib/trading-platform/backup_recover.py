@@ -22,13 +22,12 @@ from backup_server import Server, recovered
 LOCK = Path("/run/trading-backup/recover.lock")
 # By its sockets' place a server is known as one of this program's.
 PLACE = "recover-"
-STOP = ("-m", "fast", "-w", "-t", "600", "stop")
 
 
 def cleared(server: Server) -> None:
     """A run that was killed has left its server; any other one is somebody's."""
     if server.works() and any(Path(line).name.startswith(PLACE) for line in server.pidfile()):
-        server.control(*STOP)
+        server.stop()
     if server.works():
         raise Trouble(f"A PostgreSQL runs on {server.data}: stop it (systemctl stop patroni). Nothing was changed.")
 
@@ -39,9 +38,9 @@ def complete(server: Server, timeout: float) -> dict[str, object]:
     try:
         facts = recovered(server, timeout)
     except BaseException:
-        server.control(*STOP)
+        server.stop()
         raise
-    if server.control(*STOP):
+    if server.stop():
         raise Trouble(f"PostgreSQL recovered, and was not stopped in good order. It said last:\n{server.said()}")
     return facts
 

@@ -53,6 +53,9 @@ class Server:
         )
         self.control("-l", str(self.log), "-W", "-o", options, "start")
 
+    def stop(self, mode: str = "fast", seconds: int = 600) -> int:
+        return self.control("-m", mode, "-w", "-t", str(seconds), "stop")
+
     def runs(self) -> bool:
         return self.control("status") == 0
 

@@ -42,7 +42,7 @@ def may_run(stop: bool) -> int:
         return check(settings(), stop)
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        sys.stderr.write(f"Whether PostgreSQL may run here cannot be told, so it stays stopped: {told}\n")
+        sys.stderr.write(f"Whether PostgreSQL may run here cannot be told: {told}\n")
         return BROKEN
 
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# What rsyslog reads before it notes its place, and what RELP has under way; several times that.
+# More than may be under way: 200 that rsyslog reads before it notes its place, 256 in its queue, 128 of RELP.
 ENTRIES = 1000
 FIELDS = ("--output-fields", "_PID", "--no-pager", "--quiet")
 
