@@ -21,7 +21,8 @@ from releases import well
 
 EDGE, CLIENT, DOMAIN, PORT = "lb1", "world1", "trading.test", 8443
 PLACE = "/run/bench-edge"
-PAIRS, SECONDS, CONNECTIONS = 3, 10, 32
+# Short ones: what the machine does besides changes within a minute.
+PAIRS, SECONDS, CONNECTIONS = 9, 4, 32
 TRADES = 10_000 / 60
 # None of them near what one client may ask for in a minute.
 USERS = 150
