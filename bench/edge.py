@@ -25,7 +25,7 @@ PLACE = "/run/bench-edge"
 PAIRS, SECONDS, CONNECTIONS = 9, 4, 32
 TRADES = 10_000 / 60
 # None of them near what one client may ask for in a minute.
-USERS = 150
+USERS = 300
 # Debian's nginx.conf as the package ships it, and a site as its comments show; the log is where only this run writes.
 DEFAULT = """
 user www-data;
