@@ -1,13 +1,16 @@
-"""What the edge's configuration costs, and 10,000 trades a minute through it; one JSON object for bench/run.
+"""What the edge's configuration costs, and 10,000 trades a minute through it, or what the machine carries, in a deploy.
 
 nginx with its package's configuration runs beside the role's on one load balancer, with the same certificate and the
-same app hosts behind it; wrk on another host asks both by turns, as many clients behind a declared proxy.
+same app hosts behind it; wrk on another host asks both by turns, as many clients behind a declared proxy. One JSON
+object for bench/run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
+import os
 import re
 import statistics
 import sys
@@ -24,6 +27,9 @@ PLACE = "/run/bench-edge"
 # Short ones: what the machine does besides changes within a minute.
 PAIRS, SECONDS, CONNECTIONS = 9, 4, 32
 TRADES = 10_000 / 60
+SHARES = (1, 0.7, 0.5, 0.35, 0.2)
+# Milliseconds, of the documents.
+P95 = 100
 # None of them near what one client may ask for in a minute.
 USERS = 300
 # Debian's nginx.conf as the package ships it, and a site as its comments show; the log is where only this run writes.
@@ -123,29 +129,39 @@ def configurations() -> dict[str, float]:
     }
 
 
-def is_steady(load: Traffic) -> bool:
+def rest_p95(load: Traffic) -> float:
+    """In milliseconds, while nothing else happens; endless where the load does not get steady."""
     try:
-        load.wait_ready(120)
+        load.wait_ready(90)
     except AssertionError as slow:
         sys.stderr.write(f"bench: {slow}\n")
-        return False
-    return True
+        return math.inf
+    with load.window() as seen:
+        time.sleep(15)
+    sys.stderr.write(f"trades a minute: {seen.trades / seen.seconds * 60:.0f}, p95 at rest {seen.p95_ms:.0f} ms\n")
+    return math.inf if seen.failed else float(seen.p95_ms)
 
 
 def trades() -> dict[str, float]:
-    """Every request is an order that is a trade at once. Too many for the machine: what it carries."""
-    with Traffic("world1", seconds=1200, rate=TRADES * 1.02, mix="trades", users=USERS) as load:
-        steady = is_steady(load)
-        with load.window() as seen:
-            well("deploy", timeout=900, release="v2") if steady else time.sleep(30)
-        orders = load.result().orders
-    if (steady and seen.failed) or orders["lost"] or orders["doubled"]:
-        sys.exit(f"bench: {json.dumps(seen.figures)} {json.dumps(orders)}")
-    figures = {"trades_per_min": round(seen.trades / seen.seconds * 60), "trades_p95_ms": seen.p95_ms}
-    return {"trades_carried": float(steady), **figures}
+    """Each request is an order that is a trade at once. Where they are too many for the machine at rest, fewer."""
+    for share in SHARES:
+        with Traffic("world1", seconds=1200, rate=TRADES * 1.02 * share, mix="trades", users=USERS) as load:
+            calm = rest_p95(load)
+            if calm > P95 and share != SHARES[-1]:
+                continue
+            with load.window() as seen:
+                well("deploy", timeout=900, release="v2")
+            orders = load.result().orders
+        if seen.failed or orders["lost"] or orders["doubled"]:
+            sys.exit(f"bench: {json.dumps(seen.figures | {'strays': len(seen.strays)})} {json.dumps(orders)}")
+        carried = {"trades_per_min": round(seen.trades / seen.seconds * 60), "trades_p95_ms": seen.p95_ms}
+        return {**carried, "trades_rest_p95_ms": calm}
+    raise AssertionError("the last share is measured however slow it is")
 
 
 def main() -> None:
+    # Ansible's controller is another machine elsewhere: here it takes what the fleet leaves.
+    os.nice(19)
     releases.converge("v1")
     sys.stdout.write(json.dumps({"figures": configurations() | trades()}) + "\n")
 

@@ -43,7 +43,8 @@ PROGRAM = "/run/ledger.pyz"
 DIRECTORY = "/var/tmp/ledger"
 STARTED = "import sys; from {package}.__main__ import main; sys.exit(main())\n"
 READY_WITHIN = 60.0
-TRADERS, MAKERS = 20, 8
+# One company's orders are one queue, so there are many companies.
+TRADERS, MAKERS = 20, 32
 PEOPLE = rb"""
 INSERT INTO trading.users (email, password_hash, full_name)
 SELECT :'run' || '-' || n || '@trading.test', :'hashed', :'run' || '-' || n FROM generate_series(0, :last) AS n;
