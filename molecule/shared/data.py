@@ -74,11 +74,13 @@ def is_healthy() -> bool:
     )
 
 
-def wait_until(what: str, holds: Callable[[], bool], seconds: float = 60) -> float:
+def wait_until(
+    what: str, holds: Callable[[], bool], seconds: float = 60, says: Callable[[], object] = members
+) -> float:
     """Seconds that it took."""
     began = time.monotonic()
     while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}; {members()}"
+        assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}; {says()}"
         time.sleep(0.3)
     return time.monotonic() - began
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.machinery
 import importlib.util
 import json
@@ -132,17 +133,24 @@ def test_a_part_that_fails_keeps_no_other_back() -> None:
     ]
 
 
-def test_drift_is_what_changed_since_it_landed_or_is_gone(tmp_path: Path) -> None:
-    same, changed = tmp_path / "same", tmp_path / "changed"
-    same.touch()
-    changed.touch()
+def test_drift_is_what_differs_from_what_landed_or_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("same", "touched", "changed", "linked", "gone", "before_sums")
+    landed = {name: str(tmp_path / name) for name in names}
+    for path in landed.values():
+        Path(path).write_text("landed")
+    sums = {path: hashlib.sha256(b"landed").hexdigest() for name, path in landed.items() if name != "before_sums"}
     sets = tmp_path / "sets"
     sets.mkdir()
-    manifest = sets / "x.json"
-    manifest.write_text(json.dumps({"files": {str(same): False, str(changed): False, str(tmp_path / "gone"): True}}))
-    landed = manifest.stat().st_mtime
-    os.utime(changed, (landed + 60, landed + 60))
-    assert list(facts.drift(sets)) == [("trading_drift_files", {}, 2)]
+    (sets / "x.json").write_text(json.dumps({"files": dict.fromkeys(landed.values(), False), "sums": sums}))
+    os.utime(landed["touched"], (2e9, 2e9))
+    seen = Path(landed["changed"]).stat()
+    Path(landed["changed"]).write_text("LANDED")
+    os.utime(landed["changed"], (seen.st_atime, seen.st_mtime))
+    Path(landed["linked"]).unlink()
+    Path(landed["linked"]).symlink_to(landed["same"])
+    Path(landed["gone"]).unlink()
+    assert list(facts.drift(sets)) == [("trading_drift_files", {}, 3)]
+    assert capsys.readouterr().err.split()[3:] == [landed[name] for name in ("changed", "linked", "gone")]
 
 
 # ----- world1's receiver

@@ -189,7 +189,12 @@ def test_every_panel_asks_what_prometheus_understands_and_has() -> None:
 
 def test_no_file_differs_from_what_landed() -> None:
     """Each minute somebody looks, on every host."""
-    wait_until("nothing has drifted", lambda: not watch.query("trading_drift_files > 0"), 90)
+
+    def drifted() -> list[str]:
+        hosts = [row["metric"]["instance"] for row in watch.query("trading_drift_files > 0")]
+        return [inside(host, "journalctl -q -n 2 -u trading-facts-metrics | grep landed") for host in hosts]
+
+    wait_until("nothing has drifted", lambda: not drifted(), 90, says=drifted)
     assert len(watch.query("trading_drift_files")) > 5
 
 

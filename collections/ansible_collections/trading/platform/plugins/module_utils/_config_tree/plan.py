@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 import re
@@ -58,6 +59,7 @@ class Manifest(NamedTuple):
     dirs: Sequence[str] = ()
     pending: Mapping[str, Sequence[str]] = MappingProxyType({})  # command -> files that made it due
     landing: bool = False  # a run was between its first staged file and its last move
+    sums: Mapping[str, str] = MappingProxyType({})  # path -> SHA-256: who looks for drift compares with it
 
 
 class Wanted(NamedTuple):
@@ -141,17 +143,17 @@ def parse_manifest(text: str) -> Manifest:
     """Raises ValueError on anything that is not a manifest."""
     try:
         raw = json.loads(text)
-        return Manifest(dict(raw["files"]), list(raw["dirs"]), dict(raw["pending"]), bool(raw["landing"]))
+        # A manifest of before there were sums has none until the next run.
+        kept = (dict(raw["files"]), list(raw["dirs"]), dict(raw["pending"]), bool(raw["landing"]))
+        return Manifest(*kept, dict(raw.get("sums", {})))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a manifest: {error}") from error
 
 
 def format_manifest(manifest: Manifest) -> str:
     """Stable text, so that an unchanged manifest is not written."""
-    return (
-        json.dumps({**manifest._asdict(), "files": dict(manifest.files), "pending": dict(manifest.pending)}, indent=1)
-        + "\n"
-    )
+    plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in manifest._asdict().items()}
+    return json.dumps(plain, indent=1) + "\n"
 
 
 def relative(path: str, dest: str) -> str:
@@ -264,7 +266,8 @@ def next_manifest(wanted: Wanted, old: Manifest, plan: Plan, *, landing: bool) -
     gone = set() if landing else {*plan.remove, *plan.rmdir, *plan.forget}
     files = {path: secret for path, secret in old.files.items() if path not in gone} | files
     dirs = {*old.dirs, *(item.path for item in plan.mkdir)} - gone
-    return Manifest(dict(sorted(files.items())), sorted(dirs), dict(plan.pending), landing)
+    sums = {file.path: hashlib.sha256(file.data).hexdigest() for file in sorted(wanted.files)}
+    return Manifest(dict(sorted(files.items())), sorted(dirs), dict(plan.pending), landing, sums)
 
 
 def hide(text: str, secrets: Iterable[bytes]) -> str:

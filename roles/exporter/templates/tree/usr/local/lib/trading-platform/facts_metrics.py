@@ -8,9 +8,9 @@ that somebody changed since, containers. Written to the node exporter's director
 from __future__ import annotations
 
 import argparse
+import hashlib
 import http.client
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 
 Sample = tuple[str, Mapping[str, str], float]
-# A file may land a moment before its set's manifest, and a clock is read in steps.
-SLACK = 5.0
 DOCKER = "/run/docker.sock"
 HELP = {
     "trading_facts_timestamp_seconds": "When this was looked at.",
@@ -73,16 +71,21 @@ def last_site(stamp: Path) -> Iterator[Sample]:
 
 
 def drift(manifests: Path) -> Iterator[Sample]:
-    """A set's manifest is written last. Programs that write their own files are none of these sets."""
-    changed = 0
+    """Against what the sets' manifests say; programs that write their own files are none of these sets."""
+
+    def same(path: Path, landed: str | None) -> bool:
+        if not path.is_file() or path.is_symlink():
+            return False
+        return landed is None or hashlib.sha256(path.read_bytes()).hexdigest() == landed
+
+    changed = []
     for manifest in sorted(manifests.glob("*.json")):
-        landed = manifest.stat().st_mtime + SLACK
-        for name in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
-            try:
-                changed += os.lstat(name).st_mtime > landed
-            except FileNotFoundError:
-                changed += 1
-    yield "trading_drift_files", {}, changed
+        landed = json.loads(manifest.read_text(encoding="utf-8"))
+        sums = landed.get("sums", {})
+        changed += [name for name in landed["files"] if not same(Path(name), sums.get(name))]
+    if changed:
+        print(f"not as landed: {' '.join(changed)}", file=sys.stderr)  # noqa: T201 - to the journal
+    yield "trading_drift_files", {}, len(changed)
 
 
 def containers() -> Iterator[Sample]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -161,8 +163,14 @@ def test_manifest_round_trip_and_phases() -> None:
     after = planner.next_manifest(wanted, OLD, plan, landing=False)
     assert (list(during.files), list(during.pending), during.landing) == ([A.path, "/etc/d/b"], ["reload"], True)
     assert (list(after.files), list(after.dirs), after.landing) == ([A.path], ["/etc/d"], False)
+    assert during.sums == after.sums == {A.path: hashlib.sha256(A.data).hexdigest()}
     for manifest in (during, after):
         assert planner.parse_manifest(planner.format_manifest(manifest)) == manifest
+
+
+def test_a_manifest_of_before_there_were_sums() -> None:
+    text = json.dumps({"files": {A.path: False}, "dirs": [], "pending": {}, "landing": False})
+    assert planner.parse_manifest(text) == Manifest({A.path: False}, [], {}, False, {})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": 1, "dirs": [], "pending": {}, "landing": false}'])
