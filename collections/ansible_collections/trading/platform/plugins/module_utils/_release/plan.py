@@ -72,6 +72,9 @@ def live(world: World, record: Record, keep_other: bool, keep: int) -> Plan:
         draft.route(Routes(state.live.colour), "send nobody to the other set")
         draft.clear(old.colour)
         draft.note(replace(state, other=None))
+        # Half a minute may have passed, and a busy host's check may have failed once in it.
+        now = specs(record, state.live.colour, world.subnet)
+        draft.add(Step("ready", f"see that {record.name} is ready", specs=now, changes=False))
     draft.prune(record, keep)
     return draft.plan()
 

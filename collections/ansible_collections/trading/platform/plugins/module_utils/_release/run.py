@@ -100,7 +100,8 @@ class Runner:
         if index < plan.begin or not plan.point:
             tail = "The set that serves was not touched"
         elif index >= plan.point:
-            tail = "Nothing was put back: what serves is ready. Run the same again to finish"
+            serves = "" if plan.steps[index].kind == "ready" else ": what serves is ready"
+            tail = f"Nothing was put back{serves}. Run the same again to finish"
         else:
             tail = "The set that serves was not touched"
             try:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -85,6 +86,7 @@ class FakeHost:
         self.image_tags: dict[str, str] = {}
         self.registry_up = True
         self.sessions: dict[str, int] = {}
+        self.busy_until = 0.0
         self.changes: list[str] = []
         self.kill_at = -1
         self.watch = True
@@ -136,7 +138,7 @@ class FakeHost:
                     else:
                         since = container.since if container else -100.0
                         up = self.now - since < NOTICES
-                    up = up or self.now - self.gone.get(name, -100.0) < NOTICES
+                    up = (up or self.now - self.gone.get(name, -100.0) < NOTICES) and self.now >= self.busy_until
                     status = "DRAIN" if slot in self.drained else "UP" if up else "DOWN"
                     found[slot] = Seen(ADDRESSES[colour, index, number], port, status)
         return found
@@ -558,6 +560,21 @@ def test_websockets_are_waited_for_up_to_the_limit() -> None:
     assert "3 requests or WebSockets outlasted 30 s" in runner.outcome.lines
     host.sessions = {}
     assert (run(host, deploy(V1), drain_timeout=30).outcome.measured["drain_s"] or 99) < 1
+
+
+@pytest.mark.parametrize(("busy", "says"), [(35.0, ""), (999.0, "Nothing was put back. Run the same again")])
+def test_a_check_that_fails_while_the_old_set_drains_is_waited_for(busy: float, says: str) -> None:
+    host = standing(*LIVE, deploy(V2, keep_other=True))
+    host.sessions = {"api_blue": 3}
+
+    def drained(seconds: float) -> None:
+        host.busy_until = began + busy
+        FakeHost.sleep(host, seconds)
+
+    began, host.sleep = host.now, drained  # type: ignore[method-assign]
+    with pytest.raises(ReleaseError, match=says) if says else contextlib.nullcontext():
+        run(host, deploy(V2), drain_timeout=30)
+    assert host.world().ready("green") is not bool(says)
 
 
 @pytest.mark.parametrize(("ready", "stands"), [(None, True), ("/tmp/ready", False)])
