@@ -54,6 +54,24 @@ for client in clients:
     client.sendall(b"PING\\r\\n")
 time.sleep(float(sys.argv[2]))
 """
+# Runs there too: more clients at once than the proxy takes, most of which the kernel keeps waiting.
+FLOOD = """
+import resource, socket, sys, time
+number = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (number + 100, number + 100))
+clients = [socket.socket() for _ in range(number)]
+for client in clients:
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", 6379))
+time.sleep(float(sys.argv[2]))
+"""
+# What a PostgreSQL behind the proxy says to one who would like TLS.
+POSTGRES = """
+import socket
+with socket.create_connection(("127.0.0.1", 5000), timeout=3) as asked:
+    asked.sendall((8).to_bytes(4, "big") + (80877103).to_bytes(4, "big"))
+    print(asked.recv(1).decode())
+"""
 # Runs there too: sessions of Redis's clients for which no time is set, so that nothing will ever end them.
 ENDLESS = """
 import socket
@@ -185,6 +203,16 @@ def test_connections_in_the_making_do_not_outlive_their_master() -> None:
         assert [process.wait(60) for process in holding] == [0, 0]
     wait_until("a healthy set again", is_well, 90)
     wait_until("no session that nothing ends", lambda: endless() == [0, 0], 20)
+
+
+def test_a_flood_of_redis_clients_leaves_postgresql_its_way() -> None:
+    with subprocess.Popen(["docker", "exec", container("app1"), "python3", "-c", FLOOD, "5000", "15"]) as flood:
+        time.sleep(5)
+        said = [execute("app1", "python3", "-c", POSTGRES).strip() for _ in range(5)]
+        assert flood.poll() is None, "the flood was over before PostgreSQL was asked"
+    assert said == ["S"] * 5
+    assert flood.returncode == 0
+    wait_until("a healthy set again", is_well, 30)
 
 
 def test_site_after_the_failover_changes_nothing() -> None:
