@@ -151,3 +151,8 @@ def test_one_that_fails_does_not_keep_the_others(
     # When it last went well is still known.
     assert 0 < noted["a"]["last_success"] < noted["a"]["end"]
     assert 'trading_files_backup_ok{set="a"} 0.0\n' in (tmp_path / "x.prom").read_text()
+    # The host went down while it wrote.
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text('{"set"')
+    files.performed(told, {"a": lambda: {"size": 1}})
+    assert 'ok{set="a"} 1.0\n' in (tmp_path / "x.prom").read_text()

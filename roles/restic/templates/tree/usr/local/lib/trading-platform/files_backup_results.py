@@ -33,14 +33,21 @@ def metrics(results: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def remembered(name: str) -> dict[str, Any]:
+    """Nothing where it is not there, or was cut off as the host went down."""
+    try:
+        found = json.loads((RESULTS / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def note(told: Settings, result: dict[str, Any]) -> None:
     """For people and for metrics: what came of the last run of each set."""
-    place, end = RESULTS / f"{result['set']}.json", time.time()
-    before = json.loads(place.read_text()) if place.exists() else {}
+    end = time.time()
     result |= {"end": end, "seconds": round(end - result["start"], 1)}
     result["when"] = datetime.fromtimestamp(end, UTC).isoformat(timespec="seconds")
-    result["last_success"] = end if result["ok"] else before.get("last_success")
-    written(place, json.dumps(result, indent=1) + "\n")
+    result["last_success"] = end if result["ok"] else remembered(result["set"]).get("last_success")
+    written(RESULTS / f"{result['set']}.json", json.dumps(result, indent=1) + "\n")
     names = [*(one["name"] for one in told.sets), "retention", "verify"]
-    paths = [path for path in (RESULTS / f"{name}.json" for name in names) if path.exists()]
-    written(Path(told.metrics), metrics([json.loads(path.read_text()) for path in paths]))
+    written(Path(told.metrics), metrics([remembered(name) for name in names]))
