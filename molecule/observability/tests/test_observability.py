@@ -198,6 +198,18 @@ def test_no_file_differs_from_what_landed() -> None:
     assert len(watch.query("trading_drift_files")) > 5
 
 
+def test_a_file_that_was_changed_with_its_time_kept_is_seen_and_named() -> None:
+    path, look = "/etc/issue.net", "systemctl start trading-facts-metrics.service"
+    inside("lb2", f"cp -p {path} /run/kept && echo >>{path} && touch -r /run/kept {path} && {look}")
+    try:
+        assert "\ntrading_drift_files 1.0\n" in inside(
+            "lb2", "cat /var/lib/prometheus/node-exporter/trading_facts.prom"
+        )
+        assert inside("lb2", "journalctl -q -n 5 -u trading-facts-metrics | grep landed").endswith(f": {path}\n")
+    finally:
+        inside("lb2", f"mv /run/kept {path} && {look}")
+
+
 def test_an_alert_arrives_outside_and_clears() -> None:
     """Caused for real: nginx is stopped on one of the two load balancers."""
     began = watch.now()
