@@ -48,7 +48,9 @@ def test_a_wrong_passphrase_is_told_before_anything_stops() -> None:
 
 
 def test_a_drill_without_room_says_how_much_is_missing() -> None:
-    small = f"mkdir -p {SCRATCH} && mount -t tmpfs -o size=8m,uid=$(id -u postgres),mode=700 tmpfs {SCRATCH}"
+    # It stays, and later drills have to be able to work there.
+    own = f"install -d -o postgres -g postgres -m 700 {SCRATCH}"
+    small = f"{own} && mount -t tmpfs -o size=8m,uid=$(id -u postgres),mode=700 tmpfs {SCRATCH}"
     with contextlib.ExitStack() as mounted:
         for name in data.DATABASES:
             inside(name, small)
