@@ -18,13 +18,14 @@ argument_specs:
   main:
     options:
       ledger_password: {type: str, required: true, no_log: true}
-      ledger_bucket_key: {type: str, required: true, no_log: true, description: Issued elsewhere.}
+      ledger_bucket_key: {type: str, required: true, no_log: true}
       pki_ca_private_key: {type: str, required: true, no_log: true}
 """
 PLAIN = """---
 ledger_password: "{{ vault_ledger_password }}"
 ledger_bucket_key: "{{ vault_ledger_bucket_key }}"
 pki_ca_private_key: "{{ vault_pki_ca_private_key }}"
+secrets_issued_elsewhere: [vault_ledger_bucket_key]
 """
 PASSWORD = "hunter2-but-longer"
 

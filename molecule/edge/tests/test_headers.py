@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from edge import DOMAIN, Answer, ask, say, secure, wait_for_room
-from fleet import address, inside
+from edge import DOMAIN, HOSTS, Answer, ask, say, secure, wait_for_room
+from fleet import address, inside, playbook
 
 EXPECTED = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains; preload",
@@ -49,6 +49,13 @@ def maintenance(host: str) -> Iterator[None]:
         yield
     finally:
         inside(host, "rm -f /etc/trading-platform/maintenance")
+
+
+def test_maintenance_begins_and_ends_by_its_playbook() -> None:
+    for shown, status in (("true", 503), ("false", 200)):
+        ran = playbook("playbooks/maintenance.yml", "-e", f"nginx_maintenance={shown}")
+        assert ran.code == 0, ran.output
+        assert {ask(host, "/").status for host in HOSTS} == {status}
 
 
 PLAIN = f"GET / HTTP/1.1\r\nHost: {DOMAIN}\r\n\r\n".encode()

@@ -12,7 +12,8 @@ from typing import Any
 
 _REFERENCE = re.compile(r"\bvault_[a-z0-9_]+")
 _LOOKUP = re.compile(r"\b(lookup|query|q)\s*\(")
-ELSEWHERE = "issued elsewhere"
+# In the inventory: vault_* names of what somebody else hands out, and nobody can make up.
+ELSEWHERE = "secrets_issued_elsewhere"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Declared:
 
     option: str
     role: str
-    elsewhere: bool
+    text: bool
     required: bool
 
 
@@ -42,8 +43,7 @@ class Need:
 def declared_secrets(role: str, spec: dict[str, Any]) -> list[Declared]:
     """The options that a role marks with no_log, over all entry points.
 
-    A description that says "issued elsewhere" marks a credential that somebody else hands out: it can't be made up.
-    The same holds for everything that is not a plain text.
+    Only a plain text can be made up.
     """
     found: dict[str, Declared] = {}
     for entry in (spec.get("argument_specs") or {}).values():
@@ -51,11 +51,10 @@ def declared_secrets(role: str, spec: dict[str, Any]) -> list[Declared]:
             if not body.get("no_log"):
                 continue
             before = found.get(option)
-            elsewhere = ELSEWHERE in _text(body.get("description")).lower() or body.get("type", "str") != "str"
             found[option] = Declared(
                 option,
                 role,
-                elsewhere or bool(before and before.elsewhere),
+                body.get("type", "str") == "str" and (before is None or before.text),
                 bool(body.get("required")) or bool(before and before.required),
             )
     return list(found.values())
@@ -100,8 +99,9 @@ def needs(secrets: list[Declared], plain: dict[str, list[Any]], referred: set[st
                 users.setdefault(name, []).append(secret)
         if not values and secret.required:
             users.setdefault(f"vault_{secret.option}", []).append(secret)
+    issued = {name for names in plain.get(ELSEWHERE, []) for name in names}
     return [
-        Need(name, tuple(sorted(one.option for one in who)), any(one.elsewhere for one in who))
+        Need(name, tuple(sorted(one.option for one in who)), name in issued or not all(one.text for one in who))
         for name, who in sorted(users.items())
     ]
 
@@ -121,7 +121,3 @@ def in_the_open(secrets: list[Declared], plain: dict[str, list[Any]]) -> list[st
             if isinstance(value, str) and value and "{{" not in value
         }
     )
-
-
-def _text(description: Any) -> str:
-    return " ".join(description) if isinstance(description, list) else str(description or "")

@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
             "options": {
                 "db_password": {"type": "str", "required": True, "no_log": True},
                 "db_port": {"type": "int"},
-                "db_s3_secret": {"type": "str", "no_log": True, "description": ["Key.", "Issued elsewhere, by AWS."]},
+                "db_s3_secret": {"type": "str", "no_log": True},
                 "db_users": {"type": "list", "no_log": True, "required": True},
             }
         },
@@ -34,14 +34,14 @@ SPEC: dict[str, Any] = {
         "empty": None,
     }
 }
-PASSWORD = Declared("db_password", "db", elsewhere=False, required=True)
-S3 = Declared("db_s3_secret", "db", elsewhere=True, required=True)
-TOKEN = Declared("db_token", "db", elsewhere=False, required=False)
+PASSWORD = Declared("db_password", "db", text=True, required=True)
+S3 = Declared("db_s3_secret", "db", text=True, required=True)
+TOKEN = Declared("db_token", "db", text=True, required=False)
+USERS = Declared("db_users", "db", text=False, required=True)
 
 
 def test_declared_secrets_over_all_entry_points() -> None:
-    users = Declared("db_users", "db", elsewhere=True, required=True)
-    assert declared_secrets("db", SPEC) == [PASSWORD, S3, users, TOKEN]
+    assert declared_secrets("db", SPEC) == [PASSWORD, S3, USERS, TOKEN]
 
 
 @pytest.mark.parametrize("spec", [{}, {"argument_specs": None}, {"argument_specs": {"main": {}}}])
@@ -67,15 +67,20 @@ def test_references(data: Any, expected: set[str]) -> None:
 @pytest.mark.parametrize(
     ("plain", "referred", "expected"),
     [
-        ({}, set(), [("vault_db_password", False), ("vault_db_s3_secret", True)]),
+        ({}, set(), [("vault_db_password", False), ("vault_db_s3_secret", False)]),
         (
             {"db_password": ["{{ vault_shared }}"]},
             {"vault_shared"},
-            [("vault_db_s3_secret", True), ("vault_shared", False)],
+            [("vault_db_s3_secret", False), ("vault_shared", False)],
         ),
         ({"db_password": ["{{ lookup('x', 'y') }}"], "db_s3_secret": ["{{ lookup('x') }}"]}, set(), []),
         (
-            {"db_password": ["{{ vault_p }}"], "db_s3_secret": ["{{ vault_k }}"], "db_token": ["{{ vault_t }}"]},
+            {
+                "db_password": ["{{ vault_p }}"],
+                "db_s3_secret": ["{{ vault_k }}"],
+                "db_token": ["{{ vault_t }}"],
+                "secrets_issued_elsewhere": [["vault_k", "vault_nobody_asks_for"]],
+            },
             {"vault_p", "vault_k", "vault_t", "vault_only_in_a_template"},
             [("vault_k", True), ("vault_only_in_a_template", False), ("vault_p", False), ("vault_t", False)],
         ),
@@ -84,6 +89,10 @@ def test_references(data: Any, expected: set[str]) -> None:
 def test_needs(plain: dict[str, list[Any]], referred: set[str], expected: list[tuple[str, bool]]) -> None:
     found = needs([PASSWORD, S3, TOKEN], plain, referred)
     assert [(need.name, need.elsewhere) for need in found] == expected
+
+
+def test_what_is_no_text_cannot_be_made_up() -> None:
+    assert needs([USERS], {}, set()) == [Need("vault_db_users", ("db_users",), elsewhere=True)]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_what_nobody_asks_for_is_extra() -> None:
 
 
 def test_in_plain() -> None:
-    asked = [Declared(option, "x", elsewhere=False, required=True) for option in ("x_key", "x_token")]
+    asked = [Declared(option, "x", text=True, required=True) for option in ("x_key", "x_token")]
     assert list(in_plain(asked, {"x_token": ["hunter2hunter2"]})) == [
         'x_key is set in no plain file: write x_key: "{{ vault_x_key }}" into group_vars',
         "x_token stands in a plain file: move the value to vault_x_token",
