@@ -57,7 +57,7 @@ def cluster(leader: dict[str, Any] | None = None, replica: dict[str, Any] | None
 
 DEAD = {"answered": False, "error": "connection refused", "own_role": "", "own_state": "", "position": None}
 # GET /patroni of a member whose server is down has neither xlog nor replication.
-CRASHED = {"own_state": "crashed", "position": None, "streams": {}}
+CRASHED: dict[str, Any] = {"own_state": "crashed", "position": None, "streams": {}}
 
 
 @pytest.mark.parametrize(
