@@ -113,6 +113,30 @@ def test_the_second_run_is_refused_and_a_dead_one_taken_over() -> None:
     assert holder() == ""
 
 
+def servers() -> list[str]:
+    return [data.primary(), *(data.sql(name, "select pg_postmaster_start_time()") for name in data.DATABASES)]
+
+
+def test_work_on_the_database_is_refused_and_a_failover_is_judged_all_the_same() -> None:
+    """A failover is for an incident, in which whoever holds the lock may be dead."""
+    data.wait_healthy()
+    before = servers()
+    with holding():
+        restart = playbook("playbooks/rolling_restart.yml", "-e", "all=true")
+        checked = playbook("playbooks/rolling_restart.yml", "-e", "all=true", "--check")
+        reinit = playbook("playbooks/reinit_replica.yml", "-e", f"member={data.replica()}")
+        failover = playbook("playbooks/failover.yml")
+    after = servers()
+    for ran in (restart, reinit):
+        assert ran.code != 0
+        assert "The fleet is being changed" in folded(ran), ran.output
+    assert checked.code == 0, checked.output
+    assert "would be refused: The fleet is being changed" in folded(checked), checked.output
+    assert failover.code != 0
+    assert "is a healthy leader" in folded(failover), failover.output
+    assert after == before
+
+
 def test_a_run_whose_lock_was_cleared_stops() -> None:
     with holding() as process:
         cleared = playbook("playbooks/unlock.yml", "-e", f"holder={holder()}")

@@ -33,7 +33,7 @@ options:
       - V(reinit) wipes the copy of the replica O(member) and takes a new one from the leader.
       - V(pause) and V(resume) switch the automatic failover off and on.
       - V(configured) merges O(config) into the cluster-wide settings.
-      - V(resume_proxies) resumes pgbouncers that something left paused.
+      - V(resume_proxies) resumes pgbouncers that something left paused, then fails where one could not be asked.
     type: str
     choices:
       [info, switchover, failover, promote, restart, rolling_restart, reinit, pause, resume, configured, resume_proxies]

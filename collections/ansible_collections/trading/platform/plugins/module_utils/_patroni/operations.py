@@ -10,7 +10,7 @@ from typing import Any
 
 from . import settings
 from .client import Client
-from .proxies import Console, resume_all
+from .proxies import Console, ProxyError, resume_all
 from .restarting import reinit, restart, rolling_restart
 from .switching import failover, promote, switchover
 from .view import Cluster, PatroniError, describe, facts
@@ -108,18 +108,22 @@ def resume_proxies(client: Client, options: Options, check: bool) -> Result:
     """For proxies that something left paused."""
     if options.access is None or not options.proxies:
         raise PatroniError("resume_proxies needs proxies and proxy_password")
-    targets = []
+    targets, failures = [], []
     for proxy in options.proxies:
-        console = Console(proxy, options.access).open()
-        rows = console.ask("SHOW DATABASES")
+        console = Console(proxy, options.access)
+        try:
+            rows = console.open().ask("SHOW DATABASES")
+            targets += [(proxy, str(row["name"])) for row in rows if int(row.get("paused") or 0)]
+        except ProxyError as error:
+            # The clients of the others must not wait for this one.
+            failures.append(str(error))
         console.close()
-        targets += [(proxy, str(row["name"])) for row in rows if int(row.get("paused") or 0)]
     result = Result(changed=bool(targets))
     result.say(f"resume: {', '.join(f'{name} on {proxy.name}' for proxy, name in targets) or 'nothing is paused'}")
     if targets and not check:
-        failures = resume_all(targets, options.access)
-        if failures:
-            raise PatroniError(f"still paused: {'; '.join(failures)}")
+        failures += resume_all(targets, options.access)
+    if failures:
+        raise ProxyError(f"may still be paused: {'; '.join(failures)}. Bring it back, then run this again")
     return result
 
 

@@ -120,7 +120,21 @@ class Paused:
         for console in self._consoles:
             console.close()
 
+    def _look_again(self) -> None:
+        """Minutes may have passed since the first look, and pgbouncer takes the PAUSE of what is paused already.
+
+        Whoever pauses it then resumes it, so another run's pause would end with this one's.
+        """
+        consoles = {proxy: console for (proxy, _name), console in zip(self._targets, self._consoles, strict=True)}
+        try:
+            for console in consoles.values():
+                console.databases()
+        except ProxyError:
+            self.close()
+            raise
+
     def __enter__(self) -> Paused:
+        self._look_again()
         if self._targets:
             self._child = guard(self._rescue, self._guard_timeout)
         self._handlers = {number: signal.signal(number, _raise) for number in SIGNALS}

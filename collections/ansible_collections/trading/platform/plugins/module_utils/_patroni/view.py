@@ -166,8 +166,8 @@ class Cluster:
         The replica was asked after the leader: what it has replayed since then must not count as less than nothing.
         """
         leader = self.leader
-        if leader is None or not leader.answered:
-            # Nobody to compare with: what the dead leader last wrote down.
+        if leader is None or (leader.position is None and leader.own_state != "running"):
+            # Nobody to compare with, for a server that is down tells no position: what the leader last wrote down.
             return member.lag
         if leader.position is None or member.replayed is None:
             return None

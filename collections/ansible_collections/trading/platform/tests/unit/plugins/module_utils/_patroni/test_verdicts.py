@@ -56,6 +56,8 @@ def cluster(leader: dict[str, Any] | None = None, replica: dict[str, Any] | None
 
 
 DEAD = {"answered": False, "error": "connection refused", "own_role": "", "own_state": "", "position": None}
+# GET /patroni of a member whose server is down has neither xlog nor replication.
+CRASHED: dict[str, Any] = {"own_state": "crashed", "position": None, "streams": {}}
 
 
 @pytest.mark.parametrize(
@@ -122,9 +124,15 @@ def test_the_least_behind_is_chosen_and_a_synchronous_one_first() -> None:
         (cluster(leader=DEAD, replica={"lag": 2 * MIB}), False, None, "bytes behind"),
         (cluster(leader=DEAD), True, "db2", None),
         (cluster(leader=DEAD, replica=DEAD), True, None, "does not answer"),
-        (cluster(leader={"own_state": "crashed"}), False, "db2", None),
-        (cluster(leader={"own_state": "crashed"}, replica={"role": "replica"}), False, None, "allow_data_loss"),
-        (cluster(leader={"own_state": "crashed"}, replica={"role": "replica"}), True, "db2", None),
+        (cluster(leader=CRASHED), False, "db2", None),
+        (cluster(leader=CRASHED | {"own_state": "unknown"}), False, "db2", None),
+        (cluster(leader=CRASHED, replica={"lag": None}), False, None, "the lag of db2 cannot be read"),
+        (cluster(leader=CRASHED, replica={"lag": 2 * MIB}), False, None, "bytes behind"),
+        (cluster(leader=CRASHED, replica={"role": "replica"}), False, None, "allow_data_loss"),
+        (cluster(leader=CRASHED, replica={"role": "replica"}), True, "db2", None),
+        (cluster(leader=CRASHED, replica={"role": "replica", "lag": None}, config={}), False, None, "cannot be read"),
+        # It holds the lease and is about to write.
+        (cluster(leader={"own_role": "replica", "position": None}), False, None, "the lag of db2 cannot be read"),
     ],
 )
 def test_failover(view: Cluster, lossy: bool, candidate: str | None, says: str | None) -> None:
