@@ -9,6 +9,7 @@ That the cases come true is promtool's to say: tests/rules.py.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,20 @@ def test_other_alerts_that_a_runbook_names_exist(page: Path) -> None:
     named = re.findall(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+)+) beside", page.read_text())
     named += re.findall(r"\b[Aa]s ([A-Z][a-z]+(?:[A-Z][a-z]+)+)\b", page.read_text())
     assert not set(named) - ALERTS.keys()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_command_on_a_host_is_run_there_by_sudo(page: Path) -> None:
+    """Root cannot log in. What is not quoted twice is read by the shell here, and once more by the one there."""
+    text = page.read_text()
+    for command in re.findall(r"^ssh .*$", text, re.MULTILINE) + re.findall(r"`(ssh [^`]+)`", text):
+        lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        _ssh, host, *there = lexer
+        there = there[: there.index("<<<")] if "<<<" in there else there
+        assert host in {"HOST", "DB", "LB", "OPS"}, command
+        assert len(there) == 1 or all(re.fullmatch(r"[\w./:=@%+-]+", word) for word in there), command
+        assert all(step.startswith("sudo ") for step in " ".join(there).split(" && ")), command
 
 
 # ----- tests/rules.py itself
