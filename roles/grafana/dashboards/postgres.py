@@ -114,7 +114,7 @@ BOARD = Board(
             "trading_pg_slot_retained_bytes{HERE}",
             "bytes",
             below(1073741824, 8589934592),
-            "A slot that nobody reads keeps WAL until it is given up. Runbook PostgresSlotRetainsWal says how to drop one.",
+            "A slot that nobody reads keeps WAL until it is given up. Runbook PostgresSlotRetainsWal.",
             legend="{{instance}} {{slot_name}}",
         ),
         timeseries(
