@@ -9,6 +9,7 @@ That the cases come true is promtool's to say: tests/rules.py.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ ALERTS = {rule["alert"]: (topic, rule) for topic in TOPICS for rule in rules.rul
 RECORDS = {rule["record"]: topic for topic in TOPICS for rule in rules.rules_of(topic) if "record" in rule}
 CASES = {name: cases for topic in TOPICS for name, cases in rules.cases_of(topic).items()}
 PAGES = sorted((ROOT / "docs/runbooks").glob("*.md"))
+# Made of rules and dashboards, by bin/docs.
+MADE = [ROOT / "docs/alerts.md", ROOT / "docs/dashboards.md"]
+# Written like an alert's name.
+NO_ALERT = {"WebSocket", "WebSockets"}
 PLAYBOOK = re.compile(r"playbooks/[a-z_/]+\.yml")
 DEFAULTS = sorted(ROOT.glob("roles/*/defaults/main.yml"))
 VARIABLES = {name for path in DEFAULTS for name in re.findall(r"^(\w+):", path.read_text(), re.MULTILINE)}
@@ -116,12 +121,24 @@ def test_what_a_runbook_names_exists(page: Path) -> None:
     assert not named - VARIABLES - given, "a variable that no role has"
 
 
+@pytest.mark.parametrize("page", [*PAGES, *MADE], ids=lambda page: page.stem)
+def test_alerts_that_a_page_names_exist(page: Path) -> None:
+    named = set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", page.read_text()))
+    assert not named.difference(ALERTS, NO_ALERT)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_other_alerts_that_a_runbook_names_exist(page: Path) -> None:
-    """By the forms in which one points to another."""
-    named = re.findall(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+)+) beside", page.read_text())
-    named += re.findall(r"\b[Aa]s ([A-Z][a-z]+(?:[A-Z][a-z]+)+)\b", page.read_text())
-    assert not set(named) - ALERTS.keys()
+def test_a_command_on_a_host_is_run_there_by_sudo(page: Path) -> None:
+    """Root cannot log in. What is not quoted twice is read by the shell here, and once more by the one there."""
+    text = page.read_text()
+    for command in re.findall(r"^ssh .*$", text, re.MULTILINE) + re.findall(r"`(ssh [^`]+)`", text):
+        lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        _ssh, host, *there = lexer
+        there = there[: there.index("<<<")] if "<<<" in there else there
+        assert host in {"HOST", "DB", "LB", "OPS"}, command
+        assert len(there) == 1 or all(re.fullmatch(r"[\w./:=@%+-]+", word) for word in there), command
+        assert all(step.startswith("sudo ") for step in " ".join(there).split(" && ")), command
 
 
 # ----- tests/rules.py itself

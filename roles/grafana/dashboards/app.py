@@ -37,7 +37,7 @@ BOARD = Board(
             "max(app:latency:p95_5m{ENV})",
             "s",
             below(0.1, 0.5),
-            "19 of 20 requests are answered faster. Document 001 promises 100 ms, document 003 warns at 500 ms.",
+            "19 of 20 requests are answered faster. 100 ms are promised; AnswersSlow calls at 500 ms.",
         ),
         stat(
             "rate",
@@ -45,7 +45,7 @@ BOARD = Board(
             "sum(app:http_requests:rate5m{ENV})",
             "reqps",
             NEUTRAL,
-            "All services together. Document 001 scales at 50 a second for each container of the API.",
+            "All services together. At 50 a second for each container of the API one more is due.",
             decimals=1,
         ),
         stat(

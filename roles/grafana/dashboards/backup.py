@@ -25,7 +25,7 @@ BOARD = Board(
             "min(time() - trading_backup_last_success_timestamp_seconds{ENV})",
             "s",
             below(93600, 180000),
-            "Since the newest complete set of any schedule. Runbook BackupTooOld.",
+            "Since the newest complete set of any schedule. Runbook BackupFullOld.",
         ),
         stat(
             "archive",
@@ -33,8 +33,7 @@ BOARD = Board(
             "sum(increase(trading_pg_archiver_failed{ENV}[1h]))",
             "none",
             below(1, 10),
-            "Segments that could not be archived in an hour. What is not archived is lost with the host: "
-            "document 003 allows one hour.",
+            "Segments that could not be archived in an hour. What is not archived is lost with the host.",
             decimals=0,
         ),
         stat(
@@ -53,7 +52,7 @@ BOARD = Board(
             "min(time() - trading_drill_last_success_timestamp_seconds{ENV})",
             "s",
             below(691200, 3024000),
-            "Since the last drill that passed. Document 001 asks for one a month, the schedule has one a week.",
+            "Since the last drill that passed. One a month is the least, the schedule has one a week.",
         ),
         stat(
             "rto",
@@ -61,7 +60,7 @@ BOARD = Board(
             "max(trading_drill_rto_seconds{ENV})",
             "s",
             below(900, 1800),
-            "What the last drill took from nothing to a database that answers. Document 001: 15 minutes.",
+            "What the last drill took from nothing to a database that answers. 15 minutes are promised.",
         ),
         stat(
             "rpo",
@@ -69,7 +68,7 @@ BOARD = Board(
             "max(trading_drill_rpo_seconds{ENV})",
             "s",
             below(300, 3600),
-            "How far behind the last rehearsed restore was. Document 001: 5 minutes, document 003: one hour.",
+            "How far behind the last rehearsed restore was. 5 minutes are promised.",
         ),
     ),
     body=(

@@ -105,7 +105,7 @@ BOARD = Board(
             },
             "none",
             below(8000, 15000),
-            "Each price stream is one. Document 001 wants 1,000 users at once; nginx is set up for many times that.",
+            "Each price stream is one. 1,000 users at once are planned; nginx is set up for many times that.",
         ),
         timeseries(
             "backends",

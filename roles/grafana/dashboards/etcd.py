@@ -46,7 +46,7 @@ BOARD = Board(
             "none",
             exactly(1),
             "Hosts whose Patroni says it leads. 0: nobody can write; look at etcd and at the log of Patroni. "
-            "2 would be a split: page somebody, and see the runbook of PostgresSplitView.",
+            "2 would be a split: page somebody, and see the runbook of PatroniTwoPrimaries.",
         ),
         stat(
             "standby",

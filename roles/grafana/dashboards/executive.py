@@ -1,7 +1,7 @@
 # Copyright (c) 2026, trading.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Executive overview, of document 001: how is the business, and is the platform well?"""
+"""Executive overview: how is the business, and is the platform well?"""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ BOARD = Board(
             "60 * sum(trading:trades:rate5m{ENV})",
             "none",
             NEUTRAL,
-            "Document 001 wants 10,000 a minute to be possible. Zero in trading hours is a fault.",
+            "10,000 a minute have to be possible. Zero in trading hours is a fault.",
             legend="trades",
         ),
         timeseries(
@@ -110,7 +110,7 @@ BOARD = Board(
             "trading:volatility:realised10m{ENV}",
             "short",
             below(0.8, 1),
-            "How much prices moved in ten minutes. Above 0.8 document 001 scales up.",
+            "How much prices moved in ten minutes. Above 0.8 have reserve ready: MarketVolatile.",
             legend="volatility",
         ),
         timeseries(

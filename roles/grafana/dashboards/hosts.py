@@ -49,7 +49,7 @@ BOARD = Board(
             f"max(1 - node_filesystem_avail_bytes{{HERE,{DISKS}}} / node_filesystem_size_bytes{{HERE,{DISKS}}})",
             "percentunit",
             below(0.80, 0.85),
-            "How full the fullest file system of all hosts is. Document 003 asks for attention at 85 %.",
+            "How full the fullest file system of all hosts is. HostDiskFilling asks for attention at 85 %.",
             decimals=1,
         ),
         stat(

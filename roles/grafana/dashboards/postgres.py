@@ -59,7 +59,7 @@ BOARD = Board(
             "max(trading_pg_connections_used{HERE} / trading_pg_connections_max{HERE})",
             "percentunit",
             below(0.80, 0.90),
-            "Behind pgbouncer this should hardly move. Document 003 warns at 80 %.",
+            "Behind pgbouncer this should hardly move. PostgresConnectionsHigh tells at 80 %.",
             decimals=1,
         ),
         stat(
@@ -114,8 +114,7 @@ BOARD = Board(
             "trading_pg_slot_retained_bytes{HERE}",
             "bytes",
             below(1073741824, 8589934592),
-            "A slot that nobody reads keeps WAL until the disk is full. playbooks for the database say how to "
-            "drop one.",
+            "A slot that nobody reads keeps WAL until it is given up. Runbook PostgresSlotRetainsWal.",
             legend="{{instance}} {{slot_name}}",
         ),
         timeseries(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, trading.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Security monitoring, of document 001: who tries to get in, and is what keeps them out in order?"""
+"""Security monitoring: who tries to get in, and is what keeps them out in order?"""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ BOARD = Board(
             "logins",
             "Refused logins: none you do not know",
             "message:(failed OR failure OR invalid) AND service.name:(sshd OR sudo OR postgresql)",
-            "sshd, sudo and PostgreSQL, newest first. Addresses are masked where document 002 asks for it.",
+            "sshd, sudo and PostgreSQL, newest first. Addresses are masked as log_shipper_masks says.",
         ),
     ),
 )

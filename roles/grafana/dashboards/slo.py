@@ -62,7 +62,7 @@ BOARD = Board(
             "max(app:latency:p95_5m{ENV})",
             "s",
             below(0.1, 0.5),
-            "19 of 20 requests are faster. Document 001 promises 100 ms, document 003 warns at 500 ms.",
+            "19 of 20 requests are faster. 100 ms are promised; AnswersSlow calls at 500 ms.",
         ),
     ),
     body=(

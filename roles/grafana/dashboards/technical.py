@@ -1,7 +1,7 @@
 # Copyright (c) 2026, trading.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Technical operations, of document 001: is every part well, and which one is next?"""
+"""Technical operations: is every part well, and which one is next?"""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ BOARD = Board(
             "max(instance:cpu:utilisation_rate5m{ENV})",
             "percentunit",
             below(0.80, 0.95),
-            "Of all hosts. Document 003: under 80 %.",
+            "Of all hosts. HostCpuHigh tells at 80 %.",
             decimals=0,
         ),
         stat(
@@ -60,7 +60,7 @@ BOARD = Board(
             "max(instance:memory:utilisation{ENV})",
             "percentunit",
             below(0.80, 0.90),
-            "Of all hosts. Document 003: under 80 %.",
+            "Of all hosts. HostMemoryHigh tells at 80 %.",
             decimals=0,
         ),
         stat(
@@ -69,7 +69,7 @@ BOARD = Board(
             "max(instance:disk:utilisation{ENV})",
             "percentunit",
             below(0.80, 0.85),
-            "Of all hosts. Document 003 warns at 85 %.",
+            "Of all hosts. HostDiskFilling tells at 85 %.",
             decimals=0,
         ),
     ),
@@ -91,7 +91,7 @@ BOARD = Board(
             "trading_instance:requests:rate5m{ENV}",
             "reqps",
             below(50, 100),
-            "Document 001 adds a container of the API at 50: playbooks/scale.yml.",
+            "At 50 one more container of the API is due: playbooks/scale.yml.",
             legend="{{instance}} {{service}} {{slot}}",
         ),
         timeseries(
@@ -100,7 +100,7 @@ BOARD = Board(
             "max(trading:queue:length{ENV})",
             "none",
             below(10, 100),
-            "Jobs in the queue. Document 001 adds a worker at 10 for each of them.",
+            "Jobs in the queue. At 10 for each worker one more is due.",
             legend="jobs",
         ),
         timeseries(

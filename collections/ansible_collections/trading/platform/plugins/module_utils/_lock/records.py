@@ -149,7 +149,7 @@ def held(me: Holder, other: Holder, remaining: int) -> str:
 def frozen(me: Holder, freeze: Freeze) -> str:
     return (
         f"The fleet is {freeze.words}. Wait, thaw it ({command(me, 'thaw')}), "
-        'or go on all the same with -e override_freeze="why". Nothing was changed.'
+        "or go on all the same with -e \"override_freeze='why'\". Nothing was changed."
     )
 
 

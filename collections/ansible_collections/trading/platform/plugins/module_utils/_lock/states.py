@@ -75,7 +75,7 @@ def cleared(locks: Locks, asked: Asked) -> Done:
 def begun(locks: Locks, asked: Asked) -> Done:
     if not asked.reason:
         raise LockError(
-            "A freeze needs a reason, which those who are refused will read: -e reason=... Nothing was changed."
+            "A freeze needs a reason, which those who are refused will read: -e \"reason='...'\". Nothing was changed."
         )
     wanted = Freeze(locks.me.name, locks.me.since, asked.reason, moment(asked.until, locks.me.since))
     now = locks.view()

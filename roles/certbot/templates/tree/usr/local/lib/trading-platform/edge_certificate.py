@@ -41,7 +41,7 @@ def keep(edge: Edge, *, force: bool, check: bool) -> str:
             raise Trouble(
                 f"The CA {wanted.server} gave no certificate for {', '.join(wanted.domains)}: {refused}"
                 f" Nothing was changed: {edge.in_force()}. The whole story is in {LOG};"
-                " trading-certificate.timer tries again within 12 hours, playbooks/renew_certificates.yml does at once."
+                " trading-certificate.timer tries again within a day, playbooks/renew_certificates.yml does at once."
             )
     edge.deploy()
     now = load(edge.link / "fullchain.pem")

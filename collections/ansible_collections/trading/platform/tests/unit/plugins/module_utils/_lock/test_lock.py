@@ -228,7 +228,7 @@ def test_a_frozen_fleet(etcd: Fake) -> None:
     assert "a run is under way and goes on: anna@laptop" in lines[1]
     assert do(etcd, ANNA, "renewed") == (False, [])
     do(etcd, ANNA, "released")
-    with pytest.raises(LockError, match=r'frozen by bert@desk .*market holiday.*thaw\.yml.*-e override_freeze="why"'):
+    with pytest.raises(LockError, match=r"frozen by bert@desk .*market holiday.*thaw\.yml.*\"override_freeze='why'\""):
         do(etcd, ANNA, "acquired")
     _changed, lines = do(etcd, ANNA, "acquired", override_freeze="data fix, ticket 7")
     assert "market holiday" in lines[0]
