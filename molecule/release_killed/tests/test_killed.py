@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import releases
 from probe import Traffic
-from releases import PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, one_set, well
+from releases import PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, one_set, refused, well
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +45,19 @@ def test_killed(load: Traffic, task: str, after: float) -> None:
         well("deploy", release=new)
     seen.assert_unnoticed()
     one_set(new)
+
+
+def test_a_rollback_that_was_killed_leads_to_where_it_began_by_no_second_one(load: Traffic) -> None:
+    """Between the hosts: what is the release before differs from host to host then, so it has to be named."""
+    releases.converge("v1")
+    well("deploy", release="v2")
+    left = releases.releases()["app1"]
+    with load.window() as seen:
+        with arrived_at(SWAPPED, "rollback"):
+            pass
+        assert {name.split("-")[0] for name in releases.releases().values()} == {"v1", "v2"}, releases.releases()
+        refused("rollback", "serve different releases", "-e to=")
+        well("rollback", to="v1")
+    seen.assert_unnoticed()
+    one_set("v1")
+    assert all(left not in releases.state(host)["history"] for host in releases.HOSTS)

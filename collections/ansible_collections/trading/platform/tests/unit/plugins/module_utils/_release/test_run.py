@@ -24,6 +24,7 @@ from ansible_collections.trading.platform.plugins.module_utils._release.slots im
 )
 from ansible_collections.trading.platform.plugins.module_utils._release.stats import Seen
 from ansible_collections.trading.platform.plugins.module_utils._release.steps import Plan
+from ansible_collections.trading.platform.plugins.module_utils._release.work import facts
 from ansible_collections.trading.platform.plugins.module_utils._release.world import (
     Found,
     Place,
@@ -299,8 +300,8 @@ def run(host: FakeHost, action: Action, kill_at: int = -1, drain_timeout: float 
     return runner
 
 
-def deploy(record: Record, keep_other: bool = False) -> Action:
-    return lambda world: plans.live(world, record, keep_other, 3)
+def deploy(record: Record, keep_other: bool = False, back: bool = False) -> Action:
+    return lambda world: plans.live(world, record, keep_other, 3, back)
 
 
 def warm(record: Record) -> Action:
@@ -353,7 +354,10 @@ STORIES: dict[str, tuple[tuple[Action, ...], Action]] = {
     "first deploy": ((), deploy(V1)),
     "second deploy": (LIVE, deploy(V2)),
     "fourth deploy, prunes": ((*LIVE, deploy(V2), deploy(V3)), deploy(record("v4"))),
-    "rollback": ((*LIVE, deploy(V2)), deploy(V1)),
+    "an older one deployed": ((*LIVE, deploy(V2)), deploy(V1)),
+    "rollback": ((*LIVE, deploy(V2)), deploy(V1, back=True)),
+    "rollback by two": ((*LIVE, deploy(V2), deploy(V3)), deploy(V1, back=True)),
+    "back to the standby": (BOTH, deploy(V1, keep_other=True, back=True)),
     "same name, more memory": (LIVE, deploy(record("v1", memory="512m"))),
     "warm up": (LIVE, warm(V2)),
     "warm up instead of another": ((*LIVE, warm(V2)), warm(V3)),
@@ -626,6 +630,27 @@ def test_refusals(before: tuple[Action, ...], action: Action, says: str) -> None
         run(host, action)
     assert says in str(refusal.value)
     assert host.changes == []
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "previous"),
+    [
+        ((deploy(V1), deploy(V2)), deploy(V1, back=True), None),
+        ((deploy(V1), deploy(V2), deploy(V3)), deploy(V2, back=True), V1.name),
+        ((deploy(V1), deploy(V2), deploy(V3)), deploy(V1, back=True), None),
+        # Forwards, to what is older by its name only.
+        ((deploy(V1), deploy(V2)), deploy(V1), V2.name),
+        # One that never served is no way back, so nothing is newer than it.
+        ((deploy(V1), deploy(V2)), deploy(V3, back=True), V2.name),
+        ((deploy(V1), deploy(V2, keep_other=True)), deploy(V1, keep_other=True, back=True), None),
+        ((deploy(V1), deploy(V2)), deploy(V2, back=True), V1.name),
+    ],
+)
+def test_what_was_gone_back_from_is_not_the_way_back(
+    before: tuple[Action, ...], action: Action, previous: str | None
+) -> None:
+    host = standing(*before, action)
+    assert facts(host.world())["previous"] == previous
 
 
 def test_state_file_lost() -> None:
