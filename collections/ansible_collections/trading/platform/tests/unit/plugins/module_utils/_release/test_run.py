@@ -90,6 +90,8 @@ class FakeHost:
         self.busy_until = 0.0
         self.changes: list[str] = []
         self.kill_at = -1
+        # What happens there: the end of the run, or an error once.
+        self.accident: type[BaseException] = Killed
         self.watch = True
         self.crashing: set[str] = set()
         # The least of a release that has to stand, where its numbers are on the move.
@@ -167,7 +169,8 @@ class FakeHost:
 
     def change(self, what: str) -> None:
         if len(self.changes) == self.kill_at:
-            raise Killed(what)
+            self.kill_at = self.kill_at if self.accident is Killed else -1
+            raise self.accident(what)
         self.changes.append(what)
 
     def check(self) -> None:
@@ -434,6 +437,24 @@ def test_killed_twice(story: str) -> None:
                 probe += 1
             else:
                 break
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_full_disk_is_put_back_like_any_failure(story: str) -> None:
+    before, action = STORIES[story]
+    floor = {FLOORS[story].name: FLOORS[story]} if story in FLOORS else {}
+    whole = standing(*before)
+    whole.floor = floor
+    run(whole, action)
+    for nth in range(len(whole.changes)):
+        ends = []
+        for accident in (ReleaseError, OSError):
+            host = standing(*before)
+            host.accident, host.floor = accident, floor
+            with contextlib.suppress(ReleaseError):
+                run(host, action, nth)
+            ends.append((host.state_file, host.file, host.runtime, host.records, sorted(host.containers), host.changes))
+        assert ends[0] == ends[1], f"at change {nth}"
 
 
 def copied(host: FakeHost) -> FakeHost:
