@@ -43,7 +43,7 @@ def standby(seen: Looks) -> str:
             raise ReleaseError(
                 f"{host} has no second set to go back to. Use rollback.yml, which starts one. Nothing was changed."
             )
-    standing = {look["other"]["release"] for look in seen.values()}
+    standing = {str(look["other"]["release"]) for look in seen.values()}
     if len(standing) > 1 or len(set(served(seen))) > 1:
         raise ReleaseError(
             f"The hosts serve different releases ({told(seen)}), so to go back would only cross them. "
