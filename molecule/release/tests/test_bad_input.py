@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import releases
-from fleet import inside
+from fleet import inside, run
 from releases import another, refused, starts
 
 MAINTENANCE = f"{releases.PLACE}/maintenance"
@@ -54,6 +54,10 @@ def no_container_moves() -> Iterator[None]:
         pytest.param("canary", {"release": "v1", "steps": [10, 101]}, ["from 0 to 100"], marks=pytest.mark.long),
         pytest.param("canary", {"release": "v1", "steps": [-1]}, ["from 0 to 100"], marks=pytest.mark.long),
         pytest.param("scale", {"instances": {"api": 99}}, ["0 to 8 instances"], marks=pytest.mark.long),
+        ("scale", {"service": "api", "instances": "two"}, ["two.* cannot be: .*0 to 8 instances"]),
+        pytest.param(
+            "scale", {"service": "api", "instances": ""}, ["cannot be: .*0 to 8 instances"], marks=pytest.mark.long
+        ),
         pytest.param("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"], marks=pytest.mark.long),
     ],
 )
@@ -80,7 +84,21 @@ def test_wrong_credentials() -> None:
         refused("deploy", "refuses the credentials", release=another())
 
 
-def test_a_host_in_maintenance() -> None:
+@pytest.mark.parametrize(
+    ("playbook", "variables"),
+    [
+        ("deploy", {"release": "v2"}),
+        # To what it serves: on record everywhere, whatever the history is.
+        pytest.param("rollback", {"to": "v1"}, marks=pytest.mark.long),
+        pytest.param("scale", {"instances": {"api": 3}}, marks=pytest.mark.long),
+    ],
+)
+def test_a_host_in_maintenance(playbook: str, variables: dict[str, object]) -> None:
     """On the second host, and yet the first has not moved."""
     with maintenance("app2"):
-        refused("deploy", "maintenance", "kernel update, by ada", release=another())
+        refused(playbook, "maintenance", "kernel update, by ada", **variables)
+
+
+def test_a_canary_that_is_only_foretold() -> None:
+    ran = run(*releases.command("canary", release=another()), "--check")
+    assert ran.code == 0, ran.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 
 import data
@@ -10,7 +11,7 @@ import pytest
 import releases
 from fleet import inside
 from probe import Traffic
-from releases import REGISTRY, SWAP, another, arrived_at, one_set, operate, refused, starts, well
+from releases import REGISTRY, SWAP, SWAPPED, another, arrived_at, one_set, operate, refused, starts, well
 
 
 def test_a_deploy_under_way(load: Traffic) -> None:
@@ -28,6 +29,45 @@ def test_a_deploy_under_way(load: Traffic) -> None:
     seen.assert_unnoticed()
     assert first.returncode == 0, output
     one_set(new)
+
+
+def test_one_host_that_fails_keeps_no_other_from_going_back(load: Traffic) -> None:
+    """The second host's engine ends just before its turn: the first one has switched by then. Containers go on."""
+    old, new = releases.releases()["app1"], another()
+    with load.window() as seen, arrived_at(SWAPPED, "deploy", release=new) as run:
+        run.send_signal(signal.SIGSTOP)
+        # The socket would start the engine again.
+        with data.stopped("docker.socket", "app2"), data.stopped("docker", "app2"):
+            run.send_signal(signal.SIGCONT)
+            output = run.communicate(timeout=240)[0]
+            assert releases.releases()["app1"] == old, output
+    assert run.returncode != 0, output
+    assert "was not released" in output, output
+    data.wait_until("app2 serves with its engine", lambda: serves("app2"), 60)
+    seen.assert_unnoticed()
+    one_set(old)
+    # And a rollback leads elsewhere.
+    assert not any(name.startswith(f"{new}-") for name in releases.state("app1")["history"])
+
+
+@pytest.mark.long
+def test_a_canary_whose_prometheus_host_goes_away(load: Traffic) -> None:
+    """It is a no, and a no of everybody: the host that asks must not be left out of going back."""
+    old, new = releases.releases()["app1"], another()
+    question = {"name": "share of failures", "query": 'up{release="$release", window="$window"}'}
+    gate = {"app_gate_min_requests": 1, "app_gate_latency_slack_ms": 1000, "app_gate_questions": [question]}
+    with (
+        load.window() as seen,
+        arrived_at("Canary | Wait", "canary", release=new, steps=[30], hold=14, **gate) as run,
+        data.stopped("ssh", "ops1"),
+    ):
+        inside("ops1", "pkill -f '[s]shd: ansible' || true")
+        output = run.communicate(timeout=240)[0]
+    assert run.returncode != 0, output
+    assert "was withdrawn" in output, output
+    assert "ops1" in output, output
+    seen.assert_unnoticed()
+    one_set(old)
 
 
 @pytest.mark.long

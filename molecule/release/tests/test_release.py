@@ -144,6 +144,8 @@ def test_a_bad_image_never_serves(load: Traffic, image: str, says: list[str]) ->
     assert seen.sockets_closed == {}
     assert releases.releases() == was
     assert starts() == before
+    # Nor is it what a rollback leads to.
+    assert not any(image in name for host in releases.HOSTS for name in releases.state(host)["history"])
 
 
 def test_resource_usage() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 import releases
+from fleet import playbook
 from probe import Traffic
-from releases import PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, one_set, well
+from releases import PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, folded, one_set, refused, well
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,51 @@ def test_killed(load: Traffic, task: str, after: float) -> None:
         well("deploy", release=new)
     seen.assert_unnoticed()
     one_set(new)
+
+
+def test_a_rollback_that_was_killed_leads_to_where_it_began_by_no_second_one(load: Traffic) -> None:
+    """Between the hosts: what is the release before differs from host to host then, so it has to be named."""
+    releases.converge("v1")
+    well("deploy", release="v2")
+    left = releases.releases()["app1"]
+    with load.window() as seen:
+        with arrived_at(SWAPPED, "rollback"):
+            pass
+        assert {name.split("-")[0] for name in releases.releases().values()} == {"v1", "v2"}, releases.releases()
+        refused("rollback", "serve different releases", "-e to=")
+        well("rollback", to="v1")
+    seen.assert_unnoticed()
+    one_set("v1")
+    assert all(left not in releases.state(host)["history"] for host in releases.HOSTS)
+
+
+def test_a_run_that_lost_its_lock_touches_nothing_any_more(load: Traffic) -> None:
+    """Its work is another run's by now: it must neither go on nor put back."""
+    releases.converge("v1")
+    with load.window() as seen, arrived_at(SWAPPED, "deploy", release="v2") as run:
+        # As a laptop whose lid was closed.
+        run.send_signal(signal.SIGSTOP)
+        told = playbook("playbooks/lock_status.yml")
+        holder = re.search(r"held: (\S+@\S+) runs", folded(told.output))
+        assert holder, told.output
+        cleared = playbook("playbooks/unlock.yml", "-e", f"holder={holder[1]}")
+        assert cleared.code == 0, cleared.output
+        well("deploy", release="v1")
+        before = (releases.releases(), releases.starts())
+        run.send_signal(signal.SIGCONT)
+        output = run.communicate(timeout=240)[0]
+    assert run.returncode != 0, output
+    assert "no longer holds the fleet" in output, output
+    assert (releases.releases(), releases.starts()) == before
+    seen.assert_unnoticed()
+    one_set("v1")
+
+
+def test_a_canary_that_was_killed_is_given_up_by_going_back() -> None:
+    releases.converge("v1")
+    well("deploy", release="v2")
+    with arrived_at("Canary | Wait", "canary", release="leaky", steps=[1], hold=60):
+        pass
+    refused("rollback", "a canary lives", "withdraw_canary=true")
+    well("rollback", withdraw_canary=True)
+    one_set("v1")

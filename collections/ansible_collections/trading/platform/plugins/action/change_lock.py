@@ -16,6 +16,7 @@ from ansible import context
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trading.platform.plugins.module_utils._lock.process import gone, token
+from ansible_collections.trading.platform.plugins.module_utils._lock.states import FORGIVING
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no types
@@ -31,22 +32,28 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
             if answer.get("token") and gone(answer["token"]):
                 answer = self._on_host({**given, "me": me, "instead_of": answer["token"]}, task_vars)
         except AnsibleConnectionFailure as error:
-            if not self._another(given):
-                raise
             answer = {"msg": str(error)}
-        if "answered" in answer or not self._another(given):
+        if "answered" in answer:
             return answer
-        # Not reached, or without what a module needs: that says nothing about the lock.
-        why = str(answer.get("module_stderr") or answer.get("msg") or "no answer").strip()
-        warning = f"{self._task.delegate_to} cannot ask for the lock ({why}). Trying the next."
-        return {"changed": False, "answered": False, "lines": [], "warnings": [warning]}
-
-    def _another(self, given: dict[str, Any]) -> bool:
-        return self._task.delegate_to in list(given.get("hosts") or [])[:-1]
+        another = self._task.delegate_to in list(given.get("hosts") or [])[:-1]
+        return unanswered(self._task.delegate_to, answer, another, str(given.get("state")))
 
     def _on_host(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         return answer
+
+
+def unanswered(host: str, answer: dict[str, Any], another: bool, state: str) -> dict[str, Any]:
+    """Not reached, or without what a module needs: that says nothing about the lock.
+
+    Never unreachable, which would leave the app host that asked out of all that comes, also out of going back.
+    """
+    why = str(answer.get("module_stderr") or answer.get("msg") or "no answer").strip()
+    said = f"{host} cannot ask for the lock ({why})."
+    if another or state in FORGIVING:
+        next_host = " Trying the next." if another else " No other is left; it goes on without."
+        return {"changed": False, "answered": not another, "lines": [], "warnings": [said + next_host]}
+    return {"failed": True, "answered": True, "msg": f"{said} No other is left. Without the lock nothing is changed."}
 
 
 def identity(reason: str, task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.trading.platform.plugins.module_utils._release import records, slots
+from ansible_collections.trading.platform.plugins.module_utils._release import goals, records, slots
 
 
 def app_slots(services: Sequence[Mapping[str, Any]], subnet: str, max_instances: int) -> dict[str, dict[str, Any]]:
@@ -32,13 +32,25 @@ def app_release(
         raise AnsibleFilterError(f"app_release: {exc}") from exc
 
 
-def app_find(known: Mapping[str, Mapping[str, Any]], name: str) -> str:
+def app_goal(seen: goals.Looks, wanted: str) -> str:
     try:
-        return records.find({key: records.read_record(record) for key, record in known.items()}, name).name
+        return goals.goal(seen, wanted)
     except records.ReleaseError as exc:
-        raise AnsibleFilterError(f"app_find: {exc}") from exc
+        raise AnsibleFilterError(f"app_goal: {exc}") from exc
+
+
+def app_standby(seen: goals.Looks) -> str:
+    try:
+        return goals.standby(seen)
+    except records.ReleaseError as exc:
+        raise AnsibleFilterError(f"app_standby: {exc}") from exc
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"app_slots": app_slots, "app_release": app_release, "app_find": app_find}
+        return {
+            "app_slots": app_slots,
+            "app_release": app_release,
+            "app_goal": app_goal,
+            "app_standby": app_standby,
+        }

@@ -14,9 +14,12 @@ from ansible_collections.trading.platform.plugins.module_utils._release import g
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "canary_asked": gate.asked,
             "canary_sides": gate.sides,
             "canary_verdict": gate.verdict,
+            "rollout_failure": telling.failure,
             "rollout_plan": telling.plan,
+            "rollout_reasons": telling.reasons,
             "rollout_summary": telling.summary,
             "usage_table": telling.usage,
         }

@@ -22,13 +22,14 @@ options:
     description:
       - V(acquired) takes the lock, or renews it where this run has it. Refused while another run holds it, or frozen.
       - V(renewed) prolongs it. Where it had lapsed and nobody came between, it is taken again; else it fails.
+      - V(kept) is V(renewed) for a run that puts back what it did. Where etcd does not answer, that is a warning.
       - V(released) gives it back. A lock that is another's by now is left alone.
       - V(status) looks.
       - V(cleared) takes it away from O(holder), whose run then stops at its next step.
       - V(frozen) and V(thawed) begin and end a freeze.
       - In check mode all of them only look, and say what would be refused.
     type: str
-    choices: [acquired, renewed, released, status, cleared, frozen, thawed]
+    choices: [acquired, renewed, kept, released, status, cleared, frozen, thawed]
     default: acquired
   hosts:
     description: Where a loop tries this task in turn. One that is not reached, but the last, gives RV(answered=false).
@@ -114,7 +115,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trading.platform.plugins.module_utils._etcd.client import Etcd, EtcdError, tls
 from ansible_collections.trading.platform.plugins.module_utils._lock.client import Locks
 from ansible_collections.trading.platform.plugins.module_utils._lock.records import HeldError, Holder, LockError
-from ansible_collections.trading.platform.plugins.module_utils._lock.states import STATES, Asked
+from ansible_collections.trading.platform.plugins.module_utils._lock.states import FORGIVING, STATES, Asked
 
 # In all, and for one member, in seconds. Who begins is refused within ten where etcd is away; who is in the midst of
 # a change waits for an election or a busy disk.
@@ -123,7 +124,7 @@ MIDST = (30, 5)
 
 
 def log_in(given: dict[str, Any]) -> Etcd:
-    patience = MIDST if given["state"] in ("renewed", "released") else BEGINNING
+    patience = MIDST if given["state"] in ("renewed", *FORGIVING) else BEGINNING
     etcd = Etcd(given["endpoints"], tls(given["ca"]), *patience)
     etcd.token = etcd.authenticates("lock", given["password"])
     if not etcd.token:
@@ -168,7 +169,7 @@ def main() -> None:
         module.fail_json(msg=str(error), answered=True)
     except (EtcdError, OSError) as error:
         said = f"The lock on changes lies in etcd, which could not be asked: {error}"
-        if not module.check_mode and given["state"] != "released":
+        if not module.check_mode and given["state"] not in FORGIVING:
             module.fail_json(msg=f"{said} Without it nothing is changed.", answered=True)
         module.warn(said)
         changed, lines = False, []

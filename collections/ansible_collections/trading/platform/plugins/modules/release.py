@@ -58,6 +58,12 @@ options:
     description: V(live) leaves the old set running, ready for the way back.
     type: bool
     default: false
+  back:
+    description:
+      - V(live) goes back. What has served since the release did is no way back any more, so RV(previous) is what served
+        before it, and a second rollback does not lead to what the first one went away from.
+    type: bool
+    default: false
   ready_timeout:
     description: Seconds that a container has to become ready.
     type: int
@@ -95,6 +101,7 @@ EXAMPLES = r"""
   trading.platform.release:
     action: live
     name: v1
+    back: true
 
 - name: Canary | One client in ten
   trading.platform.release:
@@ -191,6 +198,7 @@ SPEC: dict[str, Any] = {
     "users": {"type": "list", "elements": "str", "default": []},
     "instances": {"type": "dict", "default": {}},
     "keep_other": {"type": "bool", "default": False},
+    "back": {"type": "bool", "default": False},
     "ready_timeout": {"type": "int", "default": 60},
     "drain_timeout": {"type": "int", "default": 30},
     "keep": {"type": "int", "default": 3},

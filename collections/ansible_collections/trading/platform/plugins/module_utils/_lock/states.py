@@ -90,9 +90,13 @@ def thawed(locks: Locks, asked: Asked) -> Done:
     return ended is not None, [f"thawed; it was {ended.words}" if ended else "it was not frozen"]
 
 
+# How a run goes back or ends. Without a word from etcd it does so all the same.
+FORGIVING = ("kept", "released")
+
 STATES: Mapping[str, Callable[[Locks, Asked], Done]] = {
     "acquired": acquired,
     "renewed": renewed,
+    "kept": renewed,
     "released": released,
     "status": status,
     "cleared": cleared,

@@ -114,9 +114,10 @@ class Docker:
         crashes shows its exit code, and the engine brings back no half-made set after a reboot."""
         try:
             self._api.create_container(**self._made_from(spec))
-        except self._docker.errors.APIError as error:
-            if error.status_code != 409:  # noqa: PLR2004 - it is there already
-                raise ReleaseError(f"cannot create {spec.name}: {error.explanation or error}") from error
+        except self._errors as error:
+            if getattr(error, "status_code", None) != 409:  # noqa: PLR2004 - it is there already
+                said = getattr(error, "explanation", None) or error
+                raise ReleaseError(f"cannot create {spec.name}: {said}") from error
         try:
             self._api.start(spec.name)
         except self._errors as error:

@@ -57,6 +57,16 @@ def verdict(
     return {"go": not reasons, "lines": [_line(one) for one in seen], "reasons": reasons}
 
 
+def asked(answer: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What Prometheus said, by the module prometheus_gate on its host. Silence is a no, unless nothing was asked."""
+    if answer.get("skipped"):
+        return {"go": True, "lines": [], "reasons": []}
+    if "go" in answer:
+        return {"go": answer["go"] is True, "lines": answer["lines"], "reasons": answer["reasons"]}
+    why = answer.get("msg") or "no answer"
+    return {"go": False, "lines": [], "reasons": [f"Prometheus could not be asked on {host}: {why}."]}
+
+
 def _errors(name: str, new: Side, old: Side, margin: float) -> list[str]:
     allowed = _ratio(old) + margin
     if new["errors"] <= CHANCE or _ratio(new) <= allowed:

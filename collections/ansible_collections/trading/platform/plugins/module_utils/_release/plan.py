@@ -11,7 +11,7 @@ from dataclasses import replace
 from .records import Record, ReleaseError, find, names
 from .slots import COLOURS, specs
 from .steps import Draft, Plan, Step
-from .world import CANARY, STANDBY, Place, Routes, State, World
+from .world import CANARY, CANDIDATE, STANDBY, Place, Routes, State, World
 
 
 def fits(world: World, record: Record, colour: str) -> bool:
@@ -52,7 +52,7 @@ def warmed(world: World, record: Record) -> Plan:
     return draft.plan()
 
 
-def live(world: World, record: Record, keep_other: bool, keep: int) -> Plan:
+def live(world: World, record: Record, keep_other: bool, keep: int, back: bool = False) -> Plan:
     draft = Draft(world)
     no_canary(draft.state, record)
     state = draft.state
@@ -62,10 +62,14 @@ def live(world: World, record: Record, keep_other: bool, keep: int) -> Plan:
         old = state.other
     else:
         colour = draft.warm(record)
+        history = (record.name, *(name for name in state.history if name != record.name))
+        if back and record.name in state.history:
+            history = state.history[state.history.index(record.name) :]
+            # Before the switch: a run killed right behind it must not leave what it went away from as the way back.
+            draft.note(replace(state, other=Place(record.name, colour, CANDIDATE), history=history))
         draft.point = len(draft.steps)
         draft.route(Routes(colour), f"switch: {record.name} serves, in {colour}")
         old = replace(state.live, purpose=STANDBY) if state.live else None
-        history = (record.name, *(name for name in state.history if name != record.name))
         state = State(Place(record.name, colour), old, history)
         draft.note(state)
     if state.live and old and not keep_other:

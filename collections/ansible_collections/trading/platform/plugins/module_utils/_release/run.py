@@ -91,7 +91,11 @@ class Runner:
         return self.outcome
 
     def take(self, step: Step) -> None:
-        getattr(self, f"do_{step.kind}")(step)
+        try:
+            getattr(self, f"do_{step.kind}")(step)
+        except OSError as error:
+            # A full disk, an engine that does not answer in time: as good a reason to put back as any.
+            raise ReleaseError(f"could not {step.text}: {error}") from error
         self.outcome.lines.append(step.text)
         self.outcome.changed |= step.changes
 
@@ -243,7 +247,7 @@ class Runner:
             try:
                 self.engine.forget(release)
                 self.store.forget(release)
-            except ReleaseError as error:
+            except (ReleaseError, OSError) as error:
                 self.outcome.warnings.append(f"{release} could not be forgotten: {error}")
 
     def measure(self, key: str, began: float) -> None:

@@ -38,6 +38,8 @@ class Files:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError as error:
             raise ReleaseError(f"{self.folder} is missing on this host: run playbooks/site.yml first") from error
+        except OSError as error:
+            raise ReleaseError(f"refused, nothing was touched: {path} cannot be opened: {error}") from error
         with os.fdopen(handle, "r+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,9 +48,12 @@ class Files:
                     f"refused, nothing was touched: another release is under way on this host ({file.read().strip()}); "
                     "wait for its end"
                 ) from error
-            file.truncate(0)
-            file.write(f"{what}, process {os.getpid()}\n")
-            file.flush()
+            try:
+                # Unbuffered: what could not be written must not come up again when the file is closed.
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"{what}, process {os.getpid()}\n".encode(), 0)
+            except OSError as error:
+                raise ReleaseError(f"refused, nothing was touched: {path} cannot be written: {error}") from error
             yield
 
     def refuse_maintenance(self) -> None:

@@ -42,6 +42,30 @@ def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float) -> list
     return lines
 
 
+def reasons(failed: Looks) -> list[str]:
+    """Host by host, in the words of the tasks that failed. A loop has none of its own, its items do."""
+    lines = []
+    for host, result in failed.items():
+        items = [one for one in result.get("results") or () if one.get("failed") or one.get("unreachable")]
+        lines += [f"{host}: {one['msg']}" for one in items or [result] if one.get("msg")]
+    return lines
+
+
+def failure(
+    seen: Looks, checked: Looks, target: str, why: Sequence[str], seconds: float, *, withdrawn: bool = False
+) -> list[str]:
+    """Why a release was put back, and which hosts could not be."""
+    lines = [f"{target} was {'withdrawn' if withdrawn else 'not released'}."]
+    lines += why or ["A host could not be reached."]
+    new = [host for host in checked if _live(checked[host]) == target != _live(seen[host])]
+    if new:
+        lines.append(f"Not put back, and still on {target}: {', '.join(new)}. Deploy what all hosts are to serve.")
+    silent = [host for host in seen if host not in checked]
+    if silent:
+        lines.append(f"Not known is what these serve: {', '.join(silent)}. Look at them, then run this again.")
+    return [*lines, *summary(seen, checked, {}, seconds)]
+
+
 MEASURED = (("ready_s", "ready after"), ("drain_s", "drained in"), ("total_s", "altogether"))
 
 
@@ -83,6 +107,10 @@ def _measured(*results: Mapping[str, Any] | None) -> dict[str, float]:
             if value is not None:
                 sums[key] = sums.get(key, 0.0) + value
     return sums
+
+
+def _live(look: Mapping[str, Any]) -> str:
+    return str((look.get("live") or {}).get("release", ""))
 
 
 def _served(look: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ class Request:
     users: Sequence[str] = ()
     instances: Mapping[str, int] = field(default_factory=dict)
     keep_other: bool = False
+    back: bool = False
     keep: int = 3
     ready_timeout: float = 60.0
     drain_timeout: float = 30.0
@@ -74,7 +75,7 @@ def planned(world: World, request: Request, record: Record | None) -> Plan:
         return plans.warmed(world, record)
     if request.action == "shared":
         return plans.shared(world, record, request.share, request.users)
-    return plans.live(world, record, request.keep_other, request.keep)
+    return plans.live(world, record, request.keep_other, request.keep, request.back)
 
 
 class Host:
@@ -120,7 +121,7 @@ class Host:
         if record:
             refuse(plans.problems(world, record))
             missing = self.files.missing_secrets(record)
-            if check and missing:
+            if check and missing and request.action != "scaled":
                 warnings.append(f"secret files that are not there yet: {names(missing)}")
             else:
                 refuse([f"secret file missing: {path}" for path in missing])

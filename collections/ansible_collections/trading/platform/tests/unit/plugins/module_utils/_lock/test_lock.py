@@ -164,13 +164,16 @@ def taken_and_released(etcd: Fake) -> None:
     do(etcd, BERT, "released")
 
 
+@pytest.mark.parametrize("state", ["renewed", "kept"])
 @pytest.mark.parametrize("happens", [cleared, taken, taken_and_released])
-def test_a_run_that_lost_its_lock_stops_and_harms_nobody(etcd: Fake, happens: Callable[[Fake], None]) -> None:
+def test_a_run_that_lost_its_lock_stops_and_harms_nobody(
+    etcd: Fake, happens: Callable[[Fake], None], state: str
+) -> None:
     do(etcd, ANNA, "acquired")
     happens(etcd)
     before = dict(etcd.keys)
     with pytest.raises(LockError, match=r"no longer holds the fleet.*bert@desk runs rollback\.yml"):
-        do(etcd, ANNA, "renewed")
+        do(etcd, ANNA, state)
     changed, lines = do(etcd, ANNA, "released")
     assert (changed, "not this run's any more" in lines[0]) == (False, True)
     assert etcd.keys == before

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.trading.platform.plugins.module_utils._release.gate import sides, verdict
+from ansible_collections.trading.platform.plugins.module_utils._release.gate import asked, sides, verdict
 
 
 def side(which: str, requests: Any, errors: Any = 0, latency: Any = 10.0, service: str = "api") -> dict[str, Any]:
@@ -109,3 +109,25 @@ def test_counters_that_fell_or_are_missing_cannot_be_read(now: Any) -> None:
     seen = sides({"app1": look("blue", counters(0), counters(500))}, {"app1": look("blue", counters(500), now)})
     assert seen[1]["requests"] is None
     assert not verdict(seen)["go"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "go", "reason"),
+    [
+        ({"skipped": True, "changed": False}, True, ""),
+        ({"go": True, "lines": ["errors: 0"], "reasons": []}, True, ""),
+        ({"go": False, "lines": [], "reasons": ["errors: 0.3"]}, False, "errors: 0.3"),
+        (
+            {"unreachable": True, "msg": "Connection refused"},
+            False,
+            "not be asked on ops1: Connection",
+        ),
+        ({"failed": True, "msg": "no such module"}, False, "ops1: no such module"),
+        ({}, False, "ops1: no answer"),
+    ],
+)
+def test_asked(answer: dict[str, Any], go: bool, reason: str) -> None:
+    told = asked(answer, "ops1")
+    assert told["go"] is go
+    assert reason in " ".join(told["reasons"])
+    assert bool(told["reasons"]) is not go

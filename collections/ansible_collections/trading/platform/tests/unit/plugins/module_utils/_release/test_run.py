@@ -24,6 +24,7 @@ from ansible_collections.trading.platform.plugins.module_utils._release.slots im
 )
 from ansible_collections.trading.platform.plugins.module_utils._release.stats import Seen
 from ansible_collections.trading.platform.plugins.module_utils._release.steps import Plan
+from ansible_collections.trading.platform.plugins.module_utils._release.work import facts
 from ansible_collections.trading.platform.plugins.module_utils._release.world import (
     Found,
     Place,
@@ -89,6 +90,8 @@ class FakeHost:
         self.busy_until = 0.0
         self.changes: list[str] = []
         self.kill_at = -1
+        # What happens there: the end of the run, or an error once.
+        self.accident: type[BaseException] = Killed
         self.watch = True
         self.crashing: set[str] = set()
         # The least of a release that has to stand, where its numbers are on the move.
@@ -166,7 +169,8 @@ class FakeHost:
 
     def change(self, what: str) -> None:
         if len(self.changes) == self.kill_at:
-            raise Killed(what)
+            self.kill_at = self.kill_at if self.accident is Killed else -1
+            raise self.accident(what)
         self.changes.append(what)
 
     def check(self) -> None:
@@ -299,8 +303,8 @@ def run(host: FakeHost, action: Action, kill_at: int = -1, drain_timeout: float 
     return runner
 
 
-def deploy(record: Record, keep_other: bool = False) -> Action:
-    return lambda world: plans.live(world, record, keep_other, 3)
+def deploy(record: Record, keep_other: bool = False, back: bool = False) -> Action:
+    return lambda world: plans.live(world, record, keep_other, 3, back)
 
 
 def warm(record: Record) -> Action:
@@ -353,7 +357,10 @@ STORIES: dict[str, tuple[tuple[Action, ...], Action]] = {
     "first deploy": ((), deploy(V1)),
     "second deploy": (LIVE, deploy(V2)),
     "fourth deploy, prunes": ((*LIVE, deploy(V2), deploy(V3)), deploy(record("v4"))),
-    "rollback": ((*LIVE, deploy(V2)), deploy(V1)),
+    "an older one deployed": ((*LIVE, deploy(V2)), deploy(V1)),
+    "rollback": ((*LIVE, deploy(V2)), deploy(V1, back=True)),
+    "rollback by two": ((*LIVE, deploy(V2), deploy(V3)), deploy(V1, back=True)),
+    "back to the standby": (BOTH, deploy(V1, keep_other=True, back=True)),
     "same name, more memory": (LIVE, deploy(record("v1", memory="512m"))),
     "warm up": (LIVE, warm(V2)),
     "warm up instead of another": ((*LIVE, warm(V2)), warm(V3)),
@@ -430,6 +437,24 @@ def test_killed_twice(story: str) -> None:
                 probe += 1
             else:
                 break
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_full_disk_is_put_back_like_any_failure(story: str) -> None:
+    before, action = STORIES[story]
+    floor = {FLOORS[story].name: FLOORS[story]} if story in FLOORS else {}
+    whole = standing(*before)
+    whole.floor = floor
+    run(whole, action)
+    for nth in range(len(whole.changes)):
+        ends = []
+        for accident in (ReleaseError, OSError):
+            host = standing(*before)
+            host.accident, host.floor = accident, floor
+            with contextlib.suppress(ReleaseError):
+                run(host, action, nth)
+            ends.append((host.state_file, host.file, host.runtime, host.records, sorted(host.containers), host.changes))
+        assert ends[0] == ends[1], f"at change {nth}"
 
 
 def copied(host: FakeHost) -> FakeHost:
@@ -626,6 +651,27 @@ def test_refusals(before: tuple[Action, ...], action: Action, says: str) -> None
         run(host, action)
     assert says in str(refusal.value)
     assert host.changes == []
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "previous"),
+    [
+        ((deploy(V1), deploy(V2)), deploy(V1, back=True), None),
+        ((deploy(V1), deploy(V2), deploy(V3)), deploy(V2, back=True), V1.name),
+        ((deploy(V1), deploy(V2), deploy(V3)), deploy(V1, back=True), None),
+        # Forwards, to what is older by its name only.
+        ((deploy(V1), deploy(V2)), deploy(V1), V2.name),
+        # One that never served is no way back, so nothing is newer than it.
+        ((deploy(V1), deploy(V2)), deploy(V3, back=True), V2.name),
+        ((deploy(V1), deploy(V2, keep_other=True)), deploy(V1, keep_other=True, back=True), None),
+        ((deploy(V1), deploy(V2)), deploy(V2, back=True), V1.name),
+    ],
+)
+def test_what_was_gone_back_from_is_not_the_way_back(
+    before: tuple[Action, ...], action: Action, previous: str | None
+) -> None:
+    host = standing(*before, action)
+    assert facts(host.world())["previous"] == previous
 
 
 def test_state_file_lost() -> None:

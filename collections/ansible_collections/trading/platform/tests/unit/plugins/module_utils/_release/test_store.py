@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +73,16 @@ def test_the_second_one_is_refused_and_the_next_one_is_not(files: Files) -> None
         pass
     assert "another release is under way on this host (live of v1, process " in str(refusal.value)
     with files.locked("live of v2"):
+        pass
+
+
+@pytest.mark.parametrize("call", ["open", "pwrite"])
+def test_a_lock_that_cannot_be_written_is_a_refusal(files: Files, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(ReleaseError, match=r"nothing was touched: .*No space left"), files.locked("live"):
         pass
 
 

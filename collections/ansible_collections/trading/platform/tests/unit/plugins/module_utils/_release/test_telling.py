@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.trading.platform.plugins.module_utils._release.telling import plan, summary, traffic, usage
+import pytest
+from ansible_collections.trading.platform.plugins.module_utils._release.telling import (
+    failure,
+    plan,
+    reasons,
+    summary,
+    traffic,
+    usage,
+)
 
 ZERO = {"requests": 0, "errors": 0, "connection_errors": 0}
 
@@ -74,3 +82,44 @@ def test_usage() -> None:
         "HOST  CONTAINER           CPU  MEMORY         OF LIMIT  PROCESSES  NETWORK",
         "app1  trading-blue-api-1  1%   2MiB / 256MiB  0.8%      3          1kB / 2kB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("failed", "lines"),
+    [
+        ({"app1": {}, "app2": {"failed": True, "msg": "exited with code 3"}}, ["app2: exited with code 3"]),
+        # A loop, as that which asks the members of etcd for the lock.
+        (
+            {
+                "app1": {
+                    "failed": True,
+                    "msg": "One or more items failed",
+                    "results": [{"answered": False}, {"failed": True, "msg": "no longer holds the fleet"}],
+                }
+            },
+            ["app1: no longer holds the fleet"],
+        ),
+        ({"app1": {"failed": True}}, []),
+    ],
+)
+def test_reasons(failed: dict[str, Any], lines: list[str]) -> None:
+    assert reasons(failed) == lines
+
+
+def test_a_failure_names_who_could_not_be_put_back() -> None:
+    before = {"app1": seen(None), "app2": seen("v1-a"), "app3": seen("v2-b"), "app4": seen("v1-a")}
+    after = {"app1": seen("v2-b"), "app2": seen("v1-a"), "app3": seen("v2-b")}
+    lines = failure(before, after, "v2-b", ["app4: no engine"], 3.0)
+    assert lines[:4] == [
+        "v2-b was not released.",
+        "app4: no engine",
+        "Not put back, and still on v2-b: app1. Deploy what all hosts are to serve.",
+        "Not known is what these serve: app4. Look at them, then run this again.",
+    ]
+    assert lines[4] == "app1  serves v2-b (blue)"
+
+
+def test_a_failure_that_was_put_back_everywhere() -> None:
+    before = {"app1": seen("v1-a")}
+    lines = failure(before, before, "v2-b", [], 3.0, withdrawn=True)
+    assert lines[:3] == ["v2-b was withdrawn.", "A host could not be reached.", "app1  serves v1-a (blue)"]
