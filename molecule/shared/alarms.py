@@ -15,6 +15,8 @@ from fleet import ROOT, inside
 from probe import Traffic
 
 RULES = ROOT / "roles/prometheus/files/rules"
+# Seconds in which Alertmanager has told that something is over.
+CALLED_OFF = 40
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PSQL = "runuser -u postgres -- psql -XAtq -c"
 # One holds an advisory lock, the other one waits for it.
@@ -155,6 +157,11 @@ def wave(causes: list[Cause]) -> list[Heard]:
     """All of it at one moment, until everybody was called; then undone, until everything was called off."""
     waits = patience()
     calls = [call for cause in causes for call in cause.calls]
+    # What still calls, for the wave before or for what came before the story, is not told again.
+    names = "|".join(sorted({call.alert for call in calls}))
+    calling = f'ALERTS{{alertname=~"{names}", alertstate="firing"}}'
+    data.wait_until("none of them calls", lambda: not watch.query(calling), 600, says=lambda: watch.query(calling))
+    time.sleep(CALLED_OFF)
     with Traffic("world1", seconds=900, rate=10, sockets=2) as load:
         load.wait_ready(60)
         began = watch.now()
