@@ -50,7 +50,7 @@ class Haproxy:
         return stats.read_stat(self.command("show stat"))
 
     def seen(self) -> dict[Slot, Seen]:
-        return stats.seen(self.table(), stats.read_addresses(self.command("show servers state")))
+        return stats.seen(self.table(), stats.read_servers(self.command("show servers state")))
 
     def routes(self) -> Routes:
         routes, users = (

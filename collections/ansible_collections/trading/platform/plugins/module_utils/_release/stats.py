@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .records import ReleaseError
 from .slots import COLOURS, Slot
+
+# Of srv_admin_state: maintenance by command and by configuration, drain by command.
+TAKEN_OUT = 0x01 | 0x04 | 0x08
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,12 @@ class Seen:
     status: str = ""
     check: str = ""
     sessions: int = 0
+    # Draining or in maintenance. Of a server that is down the status does not say so, and once up it would get nobody.
+    taken_out: bool = False
 
     @property
     def up(self) -> bool:
         return self.status == "UP"
-
-    @property
-    def taken_out(self) -> bool:
-        return self.status.startswith(("DRAIN", "MAINT"))
 
 
 def read_stat(text: str) -> list[dict[str, str]]:
@@ -41,7 +42,7 @@ def read_stat(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader([lines[0][2:], *lines[1:]]))
 
 
-def read_addresses(text: str) -> dict[Slot, tuple[str, int]]:
+def read_servers(text: str) -> dict[Slot, Seen]:
     """`show servers state`: a version, a header, a line for each server."""
     lines = [line for line in text.splitlines() if line.strip()]
     header = next((line[2:].split() for line in lines if line.startswith("# be_id ")), None)
@@ -53,7 +54,8 @@ def read_addresses(text: str) -> dict[Slot, tuple[str, int]]:
         if line.startswith("#") or len(fields) < len(header):
             continue
         row = dict(zip(header, fields, strict=False))
-        found[row["be_name"], row["srv_name"]] = (row["srv_addr"], number(row.get("srv_port", "")))
+        taken_out = bool(number(row.get("srv_admin_state")) & TAKEN_OUT)
+        found[row["be_name"], row["srv_name"]] = Seen(row["srv_addr"], number(row.get("srv_port")), taken_out=taken_out)
     return found
 
 
@@ -78,13 +80,14 @@ def closed(rows: Iterable[Mapping[str, str]]) -> list[str]:
     return [row["pxname"] for row in rows if row["svname"] == "FRONTEND" and row["status"] == "PAUSED"]
 
 
-def seen(rows: Iterable[Mapping[str, str]], addresses: Mapping[Slot, tuple[str, int]]) -> dict[Slot, Seen]:
+def seen(rows: Iterable[Mapping[str, str]], servers: Mapping[Slot, Seen]) -> dict[Slot, Seen]:
     found = {}
     for row in rows:
         slot = (row["pxname"], row["svname"])
-        if slot in addresses:
+        if slot in servers:
             check = " ".join(x for x in (row.get("check_status"), row.get("check_code"), row.get("last_chk")) if x)
-            found[slot] = Seen(*addresses[slot], row.get("status") or "", check, number(row.get("scur")))
+            status = row.get("status") or ""
+            found[slot] = replace(servers[slot], status=status, check=check, sessions=number(row.get("scur")))
     return found
 
 

@@ -142,8 +142,9 @@ class FakeHost:
                         since = container.since if container else -100.0
                         up = self.now - since < NOTICES
                     up = (up or self.now - self.gone.get(name, -100.0) < NOTICES) and self.now >= self.busy_until
-                    status = "DRAIN" if slot in self.drained else "UP" if up else "DOWN"
-                    found[slot] = Seen(ADDRESSES[colour, index, number], port, status)
+                    status = "DOWN" if not up else "DRAIN" if slot in self.drained else "UP"
+                    out = slot in self.drained
+                    found[slot] = Seen(ADDRESSES[colour, index, number], port, status, taken_out=out)
         return found
 
     def table(self) -> list[dict[str, str]]:
@@ -517,6 +518,24 @@ def test_killed_in_a_drain_and_then_scaled_up() -> None:
 
 def images_of(plan: Plan) -> set[str]:
     return {image for step in plan.steps if step.kind == "pull" for _tag, image in step.images}
+
+
+def test_a_slot_that_is_down_before_it_is_let_in_again_serves_later() -> None:
+    """Of one that is down haproxy does not say that it drains."""
+
+    class Slow(FakeHost):
+        def remove(self, name: str) -> None:
+            super().remove(name)
+            self.sleep(NOTICES)
+
+    host = standing(*LIVE)
+    host.watch = False
+    run(host, scale(api=3))
+    host.__class__ = Slow
+    run(host, scale(api=2))
+    host.__class__ = FakeHost
+    run(host, scale(api=3))
+    assert host.drained == set()
 
 
 def test_same_again_touches_nothing() -> None:

@@ -33,33 +33,31 @@ nothing_live,BACKEND,3,0,0,UP,0,,,0,0,,
 SERVERS = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_port
 3 api_blue 1 slot1 10.213.0.17 2 0 3000
-3 api_blue 2 slot2 10.213.0.18 0 0 3000
+3 api_blue 2 slot2 10.213.0.18 0 8 3000
 4 web_green 1 slot1 10.213.0.153 2 8 8080
 """
 
 
 def test_slots_as_haproxy_sees_them() -> None:
-    assert stats.seen(stats.read_stat(STAT), stats.read_addresses(SERVERS)) == {
+    assert stats.seen(stats.read_stat(STAT), stats.read_servers(SERVERS)) == {
         ("api_blue", "slot1"): Seen("10.213.0.17", 3000, "UP", "L7OK 200", 2),
-        ("api_blue", "slot2"): Seen("10.213.0.18", 3000, "DOWN", "L7STS 503 Service Unavailable", 0),
-        ("web_green", "slot1"): Seen("10.213.0.153", 8080, "DRAIN", "L7OK 200", 4),
+        ("api_blue", "slot2"): Seen("10.213.0.18", 3000, "DOWN", "L7STS 503 Service Unavailable", 0, taken_out=True),
+        ("web_green", "slot1"): Seen("10.213.0.153", 8080, "DRAIN", "L7OK 200", 4, taken_out=True),
     }
 
 
 @pytest.mark.parametrize(
-    ("status", "up", "taken_out"),
-    [
-        ("UP", True, False),
-        ("UP 1/2", False, False),
-        ("DOWN 1/2", False, False),
-        ("no check", False, False),
-        ("DRAIN", False, True),
-        ("MAINT", False, True),
-    ],
+    ("status", "up"),
+    [("UP", True), ("UP 1/2", False), ("DOWN 1/2", False), ("no check", False), ("DRAIN", False), ("MAINT", False)],
 )
-def test_only_up_is_up(status: str, up: bool, taken_out: bool) -> None:
-    seen = Seen(status=status)
-    assert (seen.up, seen.taken_out) == (up, taken_out)
+def test_only_up_is_up(status: str, up: bool) -> None:
+    assert Seen(status=status).up == up
+
+
+@pytest.mark.parametrize(("admin", "taken_out"), [(0, False), (1, True), (4, True), (8, True), (2, False), (32, False)])
+def test_taken_out_is_who_was_told_so(admin: int, taken_out: bool) -> None:
+    told = SERVERS.replace("10.213.0.17 2 0 3000", f"10.213.0.17 2 {admin} 3000")
+    assert stats.read_servers(told)["api_blue", "slot1"].taken_out == taken_out
 
 
 def test_closed_ports() -> None:
@@ -94,7 +92,7 @@ def test_what_is_no_answer_fails(text: str) -> None:
     with pytest.raises(ReleaseError, match="is no table"):
         stats.read_stat(text)
     with pytest.raises(ReleaseError, match="is no table"):
-        stats.read_addresses(text)
+        stats.read_servers(text)
 
 
 def test_maps() -> None:
