@@ -71,7 +71,7 @@ def ship() -> str:
     """The lock's own code and the race, to a directory that Python imports from."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as packed:
-        for name in ("_etcd", "_lock"):
+        for name in ("_etcd", "_https", "_lock"):
             packed.add(UTILS / name, arcname=str((UTILS / name).relative_to(COLLECTIONS)))
         packed.add(Path(__file__).parent / "race.py", arcname="race.py")
     execute("db1", "sh", "-c", f"mkdir -p {RACE} && tar -x -C {RACE}", given=buffer.getvalue())
