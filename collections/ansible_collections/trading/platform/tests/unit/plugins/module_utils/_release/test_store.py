@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.trading.platform.plugins.module_utils._release import store
 from ansible_collections.trading.platform.plugins.module_utils._release.records import Record, ReleaseError, Service
 from ansible_collections.trading.platform.plugins.module_utils._release.store import Files
 from ansible_collections.trading.platform.plugins.module_utils._release.work import Request
@@ -68,10 +69,14 @@ def test_unreadable_files_say_what_to_do(files: Files) -> None:
         files.records()
 
 
-def test_the_second_one_is_refused_and_the_next_one_is_not(files: Files) -> None:
+def test_the_second_one_waits_is_refused_and_the_next_one_is_not(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(store.time, "sleep", waited.append)
+    monkeypatch.setattr(store.time, "monotonic", lambda: sum(waited))
     with files.locked("live of v1"), pytest.raises(ReleaseError) as refusal, files.locked("live of v2"):
         pass
     assert "another release is under way on this host (live of v1, process " in str(refusal.value)
+    assert sum(waited) > store.PATIENCE
     with files.locked("live of v2"):
         pass
 
