@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,8 +72,8 @@ def test_unreadable_files_say_what_to_do(files: Files) -> None:
 
 def test_the_second_one_waits_is_refused_and_the_next_one_is_not(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(store.time, "sleep", waited.append)
-    monkeypatch.setattr(store.time, "monotonic", lambda: sum(waited))
+    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(waited))
     with files.locked("live of v1"), pytest.raises(ReleaseError) as refusal, files.locked("live of v2"):
         pass
     assert "another release is under way on this host (live of v1, process " in str(refusal.value)
