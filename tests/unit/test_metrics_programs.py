@@ -134,11 +134,11 @@ def test_a_part_that_fails_keeps_no_other_back() -> None:
 
 
 def test_drift_is_what_differs_from_what_landed_or_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = ("same", "touched", "changed", "linked", "gone", "before_sums")
+    names = ("same", "touched", "changed", "linked", "gone", "taken_away")
     landed = {name: str(tmp_path / name) for name in names}
     for path in landed.values():
         Path(path).write_text("landed")
-    sums = {path: hashlib.sha256(b"landed").hexdigest() for name, path in landed.items() if name != "before_sums"}
+    sums = {path: hashlib.sha256(b"landed").hexdigest() for name, path in landed.items() if name != "taken_away"}
     sets = tmp_path / "sets"
     sets.mkdir()
     (sets / "x.json").write_text(json.dumps({"files": dict.fromkeys(landed.values(), False), "sums": sums}))
@@ -148,7 +148,8 @@ def test_drift_is_what_differs_from_what_landed_or_is_gone(tmp_path: Path, capsy
     os.utime(landed["changed"], (seen.st_atime, seen.st_mtime))
     Path(landed["linked"]).unlink()
     Path(landed["linked"]).symlink_to(landed["same"])
-    Path(landed["gone"]).unlink()
+    for name in ("gone", "taken_away"):
+        Path(landed[name]).unlink()
     assert list(facts.drift(sets)) == [("trading_drift_files", {}, 3)]
     assert capsys.readouterr().err.split()[3:] == [landed[name] for name in ("changed", "linked", "gone")]
 

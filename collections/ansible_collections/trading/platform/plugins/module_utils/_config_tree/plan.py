@@ -266,7 +266,9 @@ def next_manifest(wanted: Wanted, old: Manifest, plan: Plan, *, landing: bool) -
     gone = set() if landing else {*plan.remove, *plan.rmdir, *plan.forget}
     files = {path: secret for path, secret in old.files.items() if path not in gone} | files
     dirs = {*old.dirs, *(item.path for item in plan.mkdir)} - gone
-    sums = {file.path: hashlib.sha256(file.data).hexdigest() for file in sorted(wanted.files)}
+    # What is not pruned here is somebody else's to take away: nobody can say that it has to be there.
+    kept = sorted(wanted.files) if wanted.prune else []
+    sums = {file.path: hashlib.sha256(file.data).hexdigest() for file in kept}
     return Manifest(dict(sorted(files.items())), sorted(dirs), dict(plan.pending), landing, sums)
 
 

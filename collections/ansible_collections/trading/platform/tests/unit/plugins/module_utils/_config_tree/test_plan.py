@@ -168,6 +168,13 @@ def test_manifest_round_trip_and_phases() -> None:
         assert planner.parse_manifest(planner.format_manifest(manifest)) == manifest
 
 
+def test_what_is_not_pruned_may_be_taken_away() -> None:
+    known = facts({A.path: SAME})
+    wanted = wish(prune=False)
+    plan = planner.make(wanted, known)
+    assert planner.next_manifest(wanted, OLD, plan, landing=False).sums == {}
+
+
 def test_a_manifest_of_before_there_were_sums() -> None:
     text = json.dumps({"files": {A.path: False}, "dirs": [], "pending": {}, "landing": False})
     assert planner.parse_manifest(text) == Manifest({A.path: False}, [], {}, False, {})
