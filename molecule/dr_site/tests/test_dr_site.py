@@ -78,6 +78,7 @@ def second_site() -> Iterator[None]:
 
 FORGET = (
     "systemctl disable --now dr-fence.timer; rm -rf /etc/systemd/system/dr-fence.* /var/lib/trading-platform/dr"
+    " /var/lib/trading-platform/config_tree/dr.json"
     " /etc/systemd/system/patroni.service.d/20-dr.conf /etc/pgbackrest/dr.conf /var/lib/postgresql/*/trading.before-*;"
     " systemctl daemon-reload; systemctl start patroni"
 )
