@@ -207,10 +207,12 @@ def test_connections_in_the_making_do_not_outlive_their_master() -> None:
 
 def test_a_flood_of_redis_clients_leaves_postgresql_its_way() -> None:
     with subprocess.Popen(["docker", "exec", container("app1"), "python3", "-c", FLOOD, "5000", "15"]) as flood:
-        time.sleep(5)
-        said = [execute("app1", "python3", "-c", POSTGRES).strip() for _ in range(5)]
-        assert flood.poll() is None, "the flood was over before PostgreSQL was asked"
-    assert said == ["S"] * 5
+        said = []
+        while flood.poll() is None:
+            said.append(execute("app1", "python3", "-c", POSTGRES).strip())
+            time.sleep(0.5)
+    assert len(said) > 5, "the flood was over before PostgreSQL was asked"
+    assert set(said) == {"S"}
     assert flood.returncode == 0
     wait_until("a healthy set again", is_well, 30)
 
