@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKED = ["deploy", "failback", "reinit_replica", "restore_pitr", "rolling_restart", "switchover"]
+RELEASES = ["blue_green", "canary", "deploy", "rollback", "scale", "update_config"]
+LOCKED = [*RELEASES, "failback", "reinit_replica", "restore_pitr", "rolling_restart", "switchover"]
 
 
 def tasks(name: str) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import grp
 import os
 import pwd
@@ -15,7 +14,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from ansible_collections.trading.platform.plugins.module_utils._config_tree.plan
     Plan,
     Wanted,
 )
+from ansible_collections.trading.platform.plugins.module_utils._files.flock import taken
 
 STATE = Path("/var/lib/trading-platform/config_tree")
 # In memory and gone at a reboot, for secret files that a killed run left behind.
@@ -47,24 +46,15 @@ class HostError(Exception):
 
 @contextlib.contextmanager
 def alone(name: str, run: Path = Path("/run"), patience: float = 300) -> Iterator[None]:
-    """Waits for an earlier run of the same set: Ctrl-C ends Ansible, and not what it has started on the host."""
+    """Waits for an earlier run of the same set."""
     path = run / f"trading-config_tree-{name}.lock"
     try:
         lock = path.open("w")
     except OSError as error:
         raise HostError(f"{path} cannot be opened: {error}. Run as root.") from error
     with lock:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HostError(
-                        f"Another run still lands the set {name} (fuser {path} names it). Wait, or end it."
-                    ) from None
-                time.sleep(0.2)
+        if not taken(lock, patience):
+            raise HostError(f"Another run still lands the set {name} (fuser {path} names it). Wait, or end it.")
         yield
 
 

@@ -143,9 +143,14 @@ def parse_manifest(text: str) -> Manifest:
     """Raises ValueError on anything that is not a manifest."""
     try:
         raw = json.loads(text)
-        # A manifest of before there were sums has none until the next run.
-        kept = (dict(raw["files"]), list(raw["dirs"]), dict(raw["pending"]), bool(raw["landing"]))
-        return Manifest(*kept, dict(raw.get("sums", {})))
+        return Manifest(
+            dict(raw["files"]),
+            list(raw["dirs"]),
+            dict(raw["pending"]),
+            bool(raw["landing"]),
+            # Written before there were any, it gets them with the next run.
+            dict(raw.get("sums", {})),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a manifest: {error}") from error
 

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from .records import ReleaseError, find, names, read_record
-
-Looks = Mapping[str, Mapping[str, Any]]
+from .telling import Looks
 
 
 def goal(seen: Looks, wanted: str) -> str:

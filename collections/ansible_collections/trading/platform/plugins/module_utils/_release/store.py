@@ -5,24 +5,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .._files.flock import taken
 from .records import CONFIGURATION, Record, ReleaseError, read_record
 from .slots import CONFIG
 from .world import Routes, State, read_routes, read_state
 
 FOLDER = "/var/lib/trading-platform/app"
 LONGEST = 300
-# Seconds that one release has for its end once the next one asks, and between two looks.
-PATIENCE, POLL = 150.0, 0.5
+# Seconds that one release has for its end once the next one asks.
+PATIENCE = 150.0
 
 
 class Files:
@@ -35,10 +34,7 @@ class Files:
 
     @contextmanager
     def locked(self, what: str) -> Iterator[None]:
-        """One release at a time on a host; the kernel lets go of it however the process ends.
-
-        Waited for: Ctrl-C ends Ansible, and not what it has started here.
-        """
+        """One release at a time on a host, after the one that a killed run has left at work."""
         path = self.folder / "lock"
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,18 +43,11 @@ class Files:
         except OSError as error:
             raise ReleaseError(f"refused, nothing was touched: {path} cannot be opened: {error}") from error
         with os.fdopen(handle, "r+") as file:
-            until = time.monotonic() + PATIENCE
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > until:
-                        raise ReleaseError(
-                            "refused, nothing was touched: another release is under way on this host "
-                            f"({file.read().strip()}), and did not end within {PATIENCE:g} s"
-                        ) from error
-                time.sleep(POLL)
+            if not taken(file, PATIENCE):
+                raise ReleaseError(
+                    "refused, nothing was touched: another release is under way on this host "
+                    f"({file.read().strip()}), and did not end within {PATIENCE:g} s"
+                )
             try:
                 # Unbuffered: what could not be written must not come up again when the file is closed.
                 os.ftruncate(handle, 0)
