@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from edge import DOMAIN, HOSTS, Answer, ask, say, secure, wait_for_room
 from fleet import address, inside, playbook
+from watch import wait_for
 
 EXPECTED = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains; preload",
@@ -40,6 +41,8 @@ def without_app_hosts(host: str) -> Iterator[None]:
         yield
     finally:
         inside(host, "; ".join(f"ip route del {route}" for route in routes))
+        # nginx asks nobody of an app host that it gave up on for the 3 s of its fail_timeout.
+        wait_for(f"{host} finds its app hosts again", lambda: ask(host, "/").status == 200, 10)
 
 
 @contextlib.contextmanager

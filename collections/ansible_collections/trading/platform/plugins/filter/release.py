@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.trading.platform.plugins.module_utils._release import goals, records, slots
+from ansible_collections.trading.platform.plugins.module_utils._release import goals, records, slots, telling
 
 
 def app_slots(services: Sequence[Mapping[str, Any]], subnet: str, max_instances: int) -> dict[str, dict[str, Any]]:
@@ -32,14 +32,14 @@ def app_release(
         raise AnsibleFilterError(f"app_release: {exc}") from exc
 
 
-def app_goal(seen: goals.Looks, wanted: str) -> str:
+def app_goal(seen: telling.Looks, wanted: str) -> str:
     try:
         return goals.goal(seen, wanted)
     except records.ReleaseError as exc:
         raise AnsibleFilterError(f"app_goal: {exc}") from exc
 
 
-def app_standby(seen: goals.Looks) -> str:
+def app_standby(seen: telling.Looks) -> str:
     try:
         return goals.standby(seen)
     except records.ReleaseError as exc:
