@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from roles.grafana.dashboards import BOARDS, __main__, files, metrics, pages, render
+from roles.grafana.dashboards import BOARDS, __main__, files, marks, metrics, pages, render
 from roles.grafana.dashboards.panels import COLUMNS, Board, Panel, Thresholds, below, by_hand, exactly, least, stat
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +145,47 @@ def test_prometheus_understands_every_query(tmp_path: Path) -> None:
 
 def test_prometheus_refuses_a_broken_one(tmp_path: Path) -> None:
     assert checked(tmp_path, ["sum(rate(up[5m])"]).returncode != 0
+
+
+def test_a_mark_is_where_something_was_done_and_nowhere_else(tmp_path: Path) -> None:
+    """A timeline that grows and a host that becomes master are marked for the minute in which that is news."""
+    series = {
+        'patroni_postgres_timeline{env="test",scope="trading",instance="db1"}': "3x3 4x6",
+        'patroni_postgres_timeline{env="test",scope="trading",instance="db2"}': "3x9",
+        'redis_instance_info{env="test",job="redis",role="master",instance="redis1"}': "1x3 stale",
+        'redis_instance_info{env="test",job="redis",role="master",instance="redis2"}': "_x4 1x6",
+    }
+    marked = {
+        marks.FAILOVERS: {4: ['{env="test", scope="trading"} 4']},
+        marks.MASTERS: {4: ['{env="test", instance="redis2"} 1']},
+    }
+    cases = [
+        {
+            "expr": by_hand(board().expand(mark.expression)),
+            "eval_time": f"{minute}m",
+            "exp_samples": [
+                {"labels": text.rpartition(" ")[0], "value": float(text.rpartition(" ")[2])}
+                for text in at.get(minute, [])
+            ],
+        }
+        for mark, at in marked.items()
+        for minute in range(2, 9)
+    ]
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    tests = [{"interval": "1m", "input_series": given, "promql_expr_test": cases}]
+    path = tmp_path / "marks.yml"
+    path.write_text(yaml.safe_dump({"rule_files": [], "evaluation_interval": "1m", "tests": tests}))
+    done = subprocess.run([promtool(), "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_grafana_asks_prometheus_for_each_mark(board: Board) -> None:
+    """Nobody writes annotations into Grafana: one that it looked for in its own database would never come."""
+    found = json.loads(render.document(board))["annotations"]["list"]
+    assert [one["name"] for one in found] == [mark.title for mark in board.marks]
+    assert all(one["datasource"] == {"type": "prometheus", "uid": "prometheus"} for one in found)
+    assert [one["useValueForTime"] for one in found] == [" * 1000" in one["expr"] for one in found]
 
 
 def test_nothing_of_a_dashboard_is_left_in_a_query() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import data
 import fleet
 import pytest
+import watch
 from fleet import inside, playbook
 from probe import Ledger, Result, prepare
 
@@ -87,6 +88,9 @@ def test_a_failback_goes_to_the_preferred_primary() -> None:
     unnoticed(result)
     assert data.primary() == "db1"
     data.wait_healthy()
+    # The dashboards' line of a failover, asked for as Grafana does: once a minute.
+    marks = next(one["expr"] for one in watch.queries() if one["panel"] == "failovers")
+    watch.wait_for("its mark", lambda: watch.query(f"max_over_time(({marks})[3m:15s])"), 60)
 
 
 def test_a_rolling_restart_takes_the_replica_first_and_the_primary_by_a_switchover() -> None:

@@ -20,24 +20,23 @@ from typing import Any
 from . import BOARDS
 from .files import drift, wanted, write
 from .panels import by_hand
-from .render import RELEASES
 
 
 def queries() -> list[dict[str, Any]]:
-    """Each query of each panel, and those of the marks of releases, of which there are none in most minutes."""
+    """Each query of each mark and panel. What is marked where it happens is not there in most minutes."""
     marks = [
         {
             "dashboard": board.uid,
-            "panel": "releases",
-            "title": "Releases",
-            "legend": "",
+            "panel": mark.key,
+            "title": mark.title,
+            "legend": mark.text,
             "source": "prometheus",
             "instant": False,
-            "expr": by_hand(board.expand(RELEASES)),
-            "may_be_empty": True,
+            "expr": by_hand(board.expand(mark.expression)),
+            "may_be_empty": not mark.is_time,
         }
         for board in BOARDS
-        if board.releases
+        for mark in board.marks
     ]
     return marks + [
         {

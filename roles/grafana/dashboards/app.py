@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS, RELEASES
 from .panels import NEUTRAL, Board, below, exactly, stat, table, timeseries
 
 BOARD = Board(
@@ -19,8 +20,7 @@ BOARD = Board(
         "point at the database."
     ),
     hosts="app_build_info{ENV}",
-    releases=True,
-    events=("release", "rollback"),
+    marks=(RELEASES, FAILOVERS),
     top=(
         stat(
             "errors",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import BACKUPS, DRILLS
 from .panels import NEUTRAL, Board, below, least, stat, table, timeseries
 
 BOARD = Board(
@@ -17,7 +18,7 @@ BOARD = Board(
         "brought back, and how long that took. A backup that was never restored is a hope: a red drill is as bad "
         "as a red backup."
     ),
-    events=("backup", "drill", "restore"),
+    marks=(BACKUPS, DRILLS),
     top=(
         stat(
             "age",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import RELEASES
 from .panels import NEUTRAL, Board, below, stat, table, timeseries
 
 BOARD = Board(
@@ -17,8 +18,7 @@ BOARD = Board(
         "not answer keeps its containers (live-restore) but nobody can release to it."
     ),
     hosts="engine_daemon_engine_info{ENV}",
-    releases=True,
-    events=("release", "rollback"),
+    marks=(RELEASES,),
     top=(
         stat(
             "down",

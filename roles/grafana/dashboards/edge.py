@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS, RELEASES
 from .panels import NEUTRAL, Board, below, exactly, least, stat, table, timeseries
 
 BOARD = Board(
@@ -16,8 +17,7 @@ BOARD = Board(
         "green, the fault is "
         "between: the virtual address, nginx, the certificate. Exactly one host holds the address."
     ),
-    releases=True,
-    events=("release", "failover"),
+    marks=(RELEASES, FAILOVERS),
     top=(
         stat(
             "probes",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS
 from .panels import NEUTRAL, Board, below, exactly, least, stat, table, timeseries
 
 BOARD = Board(
@@ -19,7 +20,7 @@ BOARD = Board(
         "then as changes of leader."
     ),
     hosts="etcd_server_has_leader{ENV}",
-    events=("failover", "switchover"),
+    marks=(FAILOVERS,),
     top=(
         stat(
             "members",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS, RELEASES
 from .panels import NEUTRAL, Board, below, least, stat, timeseries
 
 BOARD = Board(
@@ -17,8 +18,7 @@ BOARD = Board(
         "they are the business. Everything red here is explained one dashboard further: Service levels, then "
         "Technical operations."
     ),
-    releases=True,
-    events=("release", "failover"),
+    marks=(RELEASES, FAILOVERS),
     top=(
         stat(
             "month",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS, RELEASES
 from .panels import NEUTRAL, Board, below, stat, table, timeseries
 
 # What is a disk for our purposes: no memory, no image, no bind mount of a container.
@@ -22,7 +23,7 @@ BOARD = Board(
         "tables: a disk that will be full has hours, a failed unit has a name. Pick one host above to see it alone."
     ),
     hosts='up{job="node",ENV}',
-    events=("release", "failover"),
+    marks=(RELEASES, FAILOVERS),
     top=(
         stat(
             "down",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import RELEASES
 from .panels import NEUTRAL, Board, below, least, stat, timeseries
 from .panels import logs as newest
 
@@ -17,7 +18,7 @@ BOARD = Board(
         "hop keeps on disk what the next one does not take: a host in its journal, the collector in its spool. "
         "What waits costs nothing until a disk is full."
     ),
-    events=("release",),
+    marks=(RELEASES,),
     top=(
         stat(
             "refused",

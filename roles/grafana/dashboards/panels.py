@@ -78,6 +78,20 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A line where something was done, in the dashboards that show what may come of it."""
+
+    key: str
+    title: str
+    colour: str
+    # How one is called, with the labels of its series.
+    text: str
+    expression: str
+    # Whether the series' value is when it was, in milliseconds. Else it was where there is a value.
+    is_time: bool = False
+
+
+@dataclass(frozen=True)
 class Board:
     """One dashboard: a question, figures that answer it at a glance, and what to look at when the answer is no."""
 
@@ -91,8 +105,7 @@ class Board:
     body: tuple[Panel, ...]
     # A query whose label `instance` are the hosts to choose from. Empty: the dashboard is about all of them at once.
     hosts: str = ""
-    releases: bool = False
-    events: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def panels(self) -> tuple[Panel, ...]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import BACKUPS, FAILOVERS, RELEASES
 from .panels import NEUTRAL, Board, below, exactly, least, stat, table, timeseries
 
 BOARD = Board(
@@ -18,7 +19,7 @@ BOARD = Board(
         "WAL back."
     ),
     hosts="pg_up{ENV}",
-    events=("release", "failover", "switchover", "backup"),
+    marks=(RELEASES, FAILOVERS, BACKUPS),
     top=(
         stat(
             "down",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import MASTERS, RELEASES
 from .panels import NEUTRAL, Board, below, exactly, least, stat, table, timeseries
 
 BOARD = Board(
@@ -17,7 +18,7 @@ BOARD = Board(
         "refuses writes on purpose. Rejected clients and slow commands are the application's to mend."
     ),
     hosts='redis_up{job="redis",ENV}',
-    events=("release", "failover"),
+    marks=(RELEASES, MASTERS),
     top=(
         stat(
             "down",

@@ -19,19 +19,16 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from .panels import COLUMNS, Board, Panel
+from .panels import COLUMNS, Board, Mark, Panel
 
 TAG = "trading-platform"
 # What the role provisions under these very names.
 METRICS = dashboard.DataSourceRef("prometheus", "prometheus")
 ALERTS = dashboard.DataSourceRef("alertmanager", "alertmanager")
 LOGS = dashboard.DataSourceRef("elasticsearch", "logs")
-GRAFANA = dashboard.DataSourceRef("datasource", "-- Grafana --")
 TOP, HEIGHT = 4, 8
 # Prometheus' labels that say the same in each row of a table.
 HIDDEN = ("Time", "__name__", "env", "job", "fleet")
-# A release appears in the market: its first minute is marked. Needs nobody to tell Grafana.
-RELEASES = "count by (release) (app_build_info{ENV}) unless count by (release) (app_build_info{ENV} offset 1m)"
 
 
 class Shared(Protocol):
@@ -81,8 +78,8 @@ def build(board: Board) -> dashboard.Dashboard:
     )
     for variable in variables(board):
         made.with_variable(variable)
-    for annotation in marks(board):
-        made.annotation(annotation)
+    for mark in board.marks:
+        made.annotation(Annotation(board, mark))
     for panel, (x, y, w, h) in zip(board.panels, layout(board), strict=True):
         made.with_panel(Placed(one(board, panel), x, y, w, h))
     return made.build()
@@ -136,38 +133,25 @@ def variable(name: str, label: str, query: str) -> builders.QueryVariable:
     )
 
 
-class ReleaseMarks(dashboard.AnnotationQuery):
-    """What the schema leaves out, and Grafana's data source for Prometheus reads: how a mark is called."""
+class MarkQuery(dashboard.AnnotationQuery):
+    """With what the schema leaves out, and Grafana's data source for Prometheus reads."""
+
+    def __init__(self, mark: Mark, expression: str) -> None:
+        super().__init__(mark.title, METRICS, enable=True, icon_color=mark.colour, expr=expression)
+        self.extra = {"titleFormat": mark.text, "step": "60s", "useValueForTime": mark.is_time}
 
     def to_json(self) -> dict[str, object]:
-        return {**super().to_json(), "titleFormat": "release {{release}}", "tagKeys": "release", "step": "60s"}
+        return {**super().to_json(), **self.extra}
 
 
-class Releases(Builder[dashboard.AnnotationQuery]):
-    """A line where a release appears."""
+class Annotation(Builder[dashboard.AnnotationQuery]):
+    """A mark, as the SDK takes it."""
 
-    def __init__(self, board: Board) -> None:
-        expression = board.expand(RELEASES)
-        self.made = ReleaseMarks("Releases", METRICS, enable=True, icon_color="purple", expr=expression)
+    def __init__(self, board: Board, mark: Mark) -> None:
+        self.made = MarkQuery(mark, board.expand(mark.expression))
 
     def build(self) -> dashboard.AnnotationQuery:
         return self.made
-
-
-def marks(board: Board) -> list[Builder[dashboard.AnnotationQuery]]:
-    found: list[Builder[dashboard.AnnotationQuery]] = []
-    if board.releases:
-        found.append(Releases(board))
-    if board.events:
-        found.append(
-            builders.AnnotationQuery()
-            .name("Events")
-            .datasource(GRAFANA)
-            .enable(True)
-            .icon_color("orange")
-            .target(builders.AnnotationTarget().type("tags").tags(list(board.events)).match_any(True).limit(100))
-        )
-    return found
 
 
 def one(board: Board, panel: Panel) -> Shared:

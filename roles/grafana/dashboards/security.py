@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS, RELEASES
 from .panels import NEUTRAL, Board, below, least, logs, stat, table, timeseries
 
 BOARD = Board(
@@ -16,7 +17,7 @@ BOARD = Board(
         "hosts that wait for "
         "a kernel. Below is what people try: refused logins, refused requests. The lines at the bottom say who."
     ),
-    events=("release", "failover"),
+    marks=(RELEASES, FAILOVERS),
     top=(
         stat(
             "certificates",

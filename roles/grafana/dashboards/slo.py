@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import FAILOVERS, RELEASES
 from .panels import Board, alerts, below, least, stat, timeseries
 
 BOARD = Board(
@@ -17,8 +18,7 @@ BOARD = Board(
         "spends a fiftieth of it in an hour and pages somebody. With the budget spent, releases wait and faults "
         "come first."
     ),
-    releases=True,
-    events=("release", "failover"),
+    marks=(RELEASES, FAILOVERS),
     top=(
         stat(
             "month",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .marks import BACKUPS, FAILOVERS, MASTERS, RELEASES
 from .panels import NEUTRAL, Board, alerts, below, least, stat, table, timeseries
 
 BOARD = Board(
@@ -16,8 +17,7 @@ BOARD = Board(
         "say what and lead "
         "to a runbook. Each graph is the short form of a dashboard of its own."
     ),
-    releases=True,
-    events=("release", "failover", "switchover", "backup"),
+    marks=(RELEASES, FAILOVERS, MASTERS, BACKUPS),
     top=(
         stat(
             "targets",
