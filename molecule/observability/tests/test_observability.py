@@ -9,9 +9,8 @@ import time
 import pytest
 import releases
 import watch
-import yaml
 from data import wait_until
-from fleet import INVENTORY, ROOT, address, container, docker, inside, playbook, run
+from fleet import INVENTORY, address, container, docker, inside, playbook, run
 from probe import Traffic, execute
 
 TIERS = {"lb": ["lb1", "lb2"], "app": ["app1", "app2"], "db": ["db1", "db2"], "ops": ["ops1"]}
@@ -66,7 +65,7 @@ def wanted() -> set[tuple[str, str, str]]:
 def test_the_gate_asks_prometheus_and_is_closed_where_it_learns_nothing(
     given: dict[str, str], go: bool, says: str
 ) -> None:
-    questions = yaml.safe_load((ROOT / "inventories/prod/group_vars/all/app.yml").read_text())["app_gate_questions"]
+    questions = releases.inventory()["app_gate_questions"]
     release = releases.releases()["app1"]
     where = {"url": "https://127.0.0.1:9090", "ca": watch.CA, "user": "platform", "password_file": watch.KEPT}
     asked = {**where, "canary": release, "baseline": release, "window": 180, "questions": questions, **given}

@@ -58,7 +58,7 @@ def test_a_canary_whose_prometheus_host_goes_away(load: Traffic) -> None:
     gate = {"app_gate_min_requests": 1, "app_gate_latency_slack_ms": 1000, "app_gate_questions": [question]}
     with (
         load.window() as seen,
-        arrived_at("Canary | Wait", "canary", release=new, steps=[30], hold=14, **gate) as run,
+        arrived_at("Gate | Wait", "canary", release=new, steps=[30], hold=14, **gate) as run,
         data.stopped("ssh", "ops1"),
     ):
         inside("ops1", "pkill -f '[s]shd: ansible' || true")

@@ -17,7 +17,7 @@ def test_deploy(load: Traffic) -> None:
     """WebSockets are told to go (1001), and are back within 2 s."""
     old, new = current(), another()
     with load.window() as seen:
-        ran = well("deploy", release=new)
+        ran = well("deploy", release=new, **releases.gate("app_canary_hold"))
     seen.assert_unnoticed(reconnect=2.0)
     one_set(new)
     # Each once: none comes back to a set that is to leave as well.
@@ -27,6 +27,19 @@ def test_deploy(load: Traffic) -> None:
     assert re.search(r"app1.*app2", releases.folded(ran.output)), ran.output
     assert old in ran.output
     assert "measured" in ran.output, ran.output
+    assert "share of failed requests: canary 0, baseline 0" in releases.folded(ran.output), ran.output
+
+
+def test_a_leaking_release_ends_at_the_gatekeeper(load: Traffic) -> None:
+    """Its containers are ready, and it fails 5 % of its requests: Prometheus says so before the second host moves."""
+    before, was = starts(), releases.releases()
+    with load.window() as seen:
+        ran = refused("deploy", "share of failed requests: 0.0", release="leaky", **releases.gate("app_canary_hold"))
+    assert releases.releases() == was
+    one_set(current())
+    assert starts()["app2"] == before["app2"]
+    assert "Swap | app2" not in ran.output, ran.output
+    assert all("leaky" in problem for problem in seen.errors), seen.errors
 
 
 def test_the_same_again_changes_nothing(seen: Window) -> None:
@@ -66,12 +79,12 @@ def test_blue_green_there_and_back(load: Traffic) -> None:
 def test_a_good_canary_is_promoted(load: Traffic) -> None:
     """Each client stays in its cohort while the share grows."""
     new = another()
-    # New containers on two busy cores answer their first requests late, and haproxy's mean remembers them.
-    gate = {"app_gate_min_requests": 20, "app_gate_latency_slack_ms": 1000}
     with load.window() as seen:
-        ran = well("canary", release=new, steps=[30], hold=14, **gate)
+        # New containers on two busy cores answer their first requests late, and haproxy's mean remembers them.
+        ran = well("canary", release=new, steps=[30], app_gate_latency_slack_ms=1000, **releases.gate("hold"))
     seen.assert_unnoticed()
     assert seen.strays == {}, seen.strays
+    assert "share of failed requests: canary 0, baseline 0" in releases.folded(ran.output), ran.output
     assert "promoted" in ran.output, ran.output
     one_set(new)
 

@@ -91,7 +91,7 @@ def test_a_run_that_lost_its_lock_touches_nothing_any_more(load: Traffic) -> Non
 def test_a_canary_that_was_killed_is_given_up_by_going_back() -> None:
     releases.converge("v1")
     well("deploy", release="v2")
-    with arrived_at("Canary | Wait", "canary", release="leaky", steps=[1], hold=60):
+    with arrived_at("Gate | Wait", "canary", release="leaky", steps=[1], hold=60):
         pass
     refused("rollback", "a canary lives", "withdraw_canary=true")
     well("rollback", withdraw_canary=True)

@@ -17,6 +17,7 @@ class FilterModule:
             "canary_asked": gate.asked,
             "canary_sides": gate.sides,
             "canary_verdict": gate.verdict,
+            "gatekeeper_answers": gate.gatekeeper,
             "rollout_failure": telling.failure,
             "rollout_plan": telling.plan,
             "rollout_reasons": telling.reasons,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, trading.platform contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a canary goes on: its numbers against the baseline's. Pure.
+"""Whether a canary, or a deploy after its first host, goes on: its numbers against the baseline's. Pure.
 
 A side is {side: canary|baseline, service, requests, errors, latency_ms}: totals of one step, summed over hosts. `sides`
 takes them from haproxy's counters; Prometheus will hand over the same later. A number that could not be read is None.
@@ -55,6 +55,22 @@ def verdict(
             if min(new["requests"], old["requests"]) >= min_requests:
                 reasons += _latency(name, new, old, latency_factor, latency_slack_ms)
     return {"go": not reasons, "lines": [_line(one) for one in seen], "reasons": reasons}
+
+
+def gatekeeper(before: Mapping[str, Any], after: Mapping[str, Any], min_requests: int = 100) -> dict[str, Any]:
+    """{go, asks, lines, reasons} of a deploy's first host, by two looks since its swap: is Prometheus asked of it?
+
+    Nobody steers clients to a deploy, as is done for a canary. Where hardly any came there is nothing to compare, and
+    it goes on as its containers are ready: a deploy by night is no failure. What cannot be read is a no.
+    """
+    colour = after["live"]["colour"]
+    now = after["counters"][colour]
+    seen = _sum([_window(then, now.get(service)) for service, then in before["counters"][colour].items()])
+    if not _readable(seen):
+        return {"go": False, "asks": False, "lines": [], "reasons": ["Its numbers cannot be read."]}
+    enough = seen["requests"] >= min_requests
+    few = f"It answered {seen['requests']} requests; fewer than {min_requests} say nothing, so nothing is compared."
+    return {"go": True, "asks": enough, "lines": [] if enough else [few], "reasons": []}
 
 
 def asked(answer: Mapping[str, Any], host: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.trading.platform.plugins.module_utils._release.gate import asked, sides, verdict
+from ansible_collections.trading.platform.plugins.module_utils._release.gate import asked, gatekeeper, sides, verdict
 
 
 def side(which: str, requests: Any, errors: Any = 0, latency: Any = 10.0, service: str = "api") -> dict[str, Any]:
@@ -109,6 +109,26 @@ def test_counters_that_fell_or_are_missing_cannot_be_read(now: Any) -> None:
     seen = sides({"app1": look("blue", counters(0), counters(500))}, {"app1": look("blue", counters(500), now)})
     assert seen[1]["requests"] is None
     assert not verdict(seen)["go"]
+
+
+@pytest.mark.parametrize(
+    ("now", "go", "asks", "says"),
+    [
+        (counters(600), True, True, ""),
+        # By night nobody comes, and the deploy goes on as its containers are ready.
+        (counters(599), True, False, "It answered 99 requests; fewer than 100 say nothing"),
+        (counters(500), True, False, "It answered 0 requests"),
+        # Another process' counters, or none.
+        (counters(20), False, False, "cannot be read"),
+        (None, False, False, "cannot be read"),
+    ],
+)
+def test_the_first_host_of_a_deploy_is_judged_by_what_it_answers(now: Any, go: bool, asks: bool, says: str) -> None:
+    """Of the colour that serves since its swap; what the old one still carries is not its."""
+    told = gatekeeper(look("green", counters(9), counters(500)), look("green", counters(5000), now))
+    assert (told["go"], told["asks"]) == (go, asks)
+    assert says in " ".join(told["lines"] + told["reasons"])
+    assert bool(told["reasons"]) is not go
 
 
 @pytest.mark.parametrize(
