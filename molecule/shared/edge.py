@@ -75,6 +75,14 @@ def ask(host: str, path: str, method: str = "GET", name: str = DOMAIN, port: int
     return say(host, ("\r\n".join(lines) + "\r\n\r\n").encode(), port)
 
 
+def post(host: str, path: str, body: object, **headers: str) -> Answer:
+    """JSON, from this machine."""
+    content = json.dumps(body).encode()
+    lines = [f"POST {path} HTTP/1.1", f"Host: {DOMAIN}", "Connection: close", f"Content-Length: {len(content)}"]
+    lines += [f"{key}: {value}" for key, value in {"Content-Type": "application/json", **headers}.items()]
+    return say(host, ("\r\n".join(lines) + "\r\n\r\n").encode() + content)
+
+
 def somebody() -> str:
     """A client that no test was before."""
     return f"10.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"

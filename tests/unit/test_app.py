@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import re
@@ -194,6 +195,19 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "session_key").write_text("\n")
     with pytest.raises(SettingsError, match="session_key is empty"):
         settings.secret("session_key")
+
+
+def test_postgresql_is_told_for_which_request_a_statement_is() -> None:
+    def asked(request: str) -> str:
+        statements.REQUEST.set(request)
+        return statements.marked("SELECT 1")
+
+    header = "a-1.b_2"
+    assert contextvars.copy_context().run(asked, inputs.request_id(header)) == "/* request_id=a-1.b_2 */ SELECT 1"
+    assert statements.marked("SELECT 1") == "SELECT 1", "what goes on by itself is nobody's"
+    # A comment that ends early, or a placeholder, never gets that far.
+    for bad in ("a*/b", "%(1)s", "a b"):
+        assert bad not in contextvars.copy_context().run(asked, inputs.request_id(bad))
 
 
 def test_log_line() -> None:

@@ -62,11 +62,12 @@ POSTGRES = "2026-11-22 02:18:37.123 UTC [77] "
         ),
         (
             entry(
-                POSTGRES + "app@trading/web 10.0.0.1 ERROR:  no /* request_id=abc-1 */", _SYSTEMD_UNIT="patroni.service"
+                POSTGRES + "app@trading/ 10.0.0.1 STATEMENT:  /* request_id=abc-1 */ SELECT 1",
+                _SYSTEMD_UNIT="patroni.service",
             ),
             "postgresql",
             {
-                "log.level": "error",
+                "log.level": "info",
                 "user.name": "app",
                 "client.ip": "10.0.0.1",
                 "http.request.id": "abc-1",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 
+import edge
 import logstore
 import pytest
+import releases
+from data import wait_until
 from fleet import address, container, docker, inside, playbook, site, standing
 from probe import execute
 
@@ -92,6 +96,30 @@ def test_what_is_masked_never_reaches_the_store() -> None:
     # Nor does the collector have it on disk.
     found = inside(logstore.COLLECTOR, f"grep -rlF {secret} /var/lib/log-collector || true")
     assert found == ""
+
+
+def test_a_request_is_found_from_the_edge_to_the_database() -> None:
+    """An order of shares that there are not: the database refuses it, and says in its log for whom it was."""
+    releases.any_release()
+    door, who = edge.HOSTS[0], {"email": f"{logstore.new_run()}@trading.test", "password": secrets.token_hex(12)}
+    made = edge.post(door, "/api/register", {**who, "full_name": "Story"})
+    assert made.status == 201, made
+    token = json.loads(edge.post(door, "/api/login", who).body)["token"]
+    order = {"company_id": 999_999_999_999, "type": "buy", "quantity": 1, "price": "1.00"}
+    refused = edge.post(door, "/api/orders", order, Authorization=f"Bearer {token}")
+    assert refused.status == 404, refused
+    request = refused.one("X-Request-ID")
+    wait_until(
+        "each of the three says it", lambda: streams(request) >= {"edge", "app", "postgresql"}, 60,
+        says=lambda: sorted(streams(request)),
+    )  # fmt: skip
+
+
+def streams(request: str) -> set[str]:
+    """Where something of a request was logged."""
+    logstore.ask("POST", "/logs-*/_refresh")
+    _status, said = logstore.ask("POST", "/logs-*/_search", {"query": {"term": {"http.request.id": request}}})
+    return {hit["_source"]["data_stream"]["dataset"] for hit in said["hits"]["hits"]}
 
 
 def test_the_writer_can_write_and_nothing_else() -> None:

@@ -48,7 +48,7 @@ class Connection:
 
     async def fetch(self, seconds: float, sql: str, values: tuple[object, ...]) -> list[Any]:
         cursor = self._raw.cursor()
-        text, given = statements.named(sql), statements.numbered(values)
+        text, given = statements.marked(statements.named(sql)), statements.numbered(values)
         await self._patiently(seconds, lambda: cursor.execute(text, given))
         return cursor.fetchall() if cursor.description else []
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
-from app import inputs, log
+from app import inputs, log, statements
 from app.settings import Settings
 from app.store import UnavailableError
 
@@ -121,6 +121,7 @@ class Service:
     async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         request["id"] = inputs.request_id(request.headers.get("X-Request-ID"))
+        statements.REQUEST.set(request["id"])
         self._in_flight += 1
         try:
             answer = await self._answer(request, handler)
