@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from app import auth, inputs, log, market, pages, statements
 from app.settings import Settings, SettingsError
 
 ORDER = {"company_id": 3, "type": "buy", "quantity": 10, "price": "12.50"}
 STATIC = Path(pages.__file__).parent / "static"
+INVENTORIES = Path(__file__).resolve().parents[2] / "inventories"
 
 
 def test_order() -> None:
@@ -208,6 +210,18 @@ def test_postgresql_is_told_for_which_request_a_statement_is() -> None:
     # A comment that ends early, or a placeholder, never gets that far.
     for bad in ("a*/b", "%(1)s", "a b"):
         assert bad not in contextvars.copy_context().run(asked, inputs.request_id(bad))
+
+
+@pytest.mark.parametrize("environment", ["local", "staging", "prod"])
+def test_the_address_of_sentry_is_handed_over_as_a_file(environment: str) -> None:
+    given = INVENTORIES / environment / "group_vars/all"
+    app = yaml.safe_load((given / "app.yml").read_text())
+    assert [one["name"] for one in app["app_services"] if "sentry_dsn" in one.get("secrets", ())] == ["api"]
+    assert "sentry" not in str([app["app_env"], [one.get("env") for one in app["app_services"]]]).lower()
+    if environment != "local":
+        assert app["app_secrets"]["sentry_dsn"] == "{{ vault_app_sentry_dsn }}"
+        elsewhere = yaml.safe_load((given / "secrets.yml").read_text())["secrets_issued_elsewhere"]
+        assert "vault_app_sentry_dsn" in elsewhere, "bin/secrets would make one up"
 
 
 def test_log_line() -> None:

@@ -172,3 +172,8 @@ def test_containers_and_command_lines_show_no_secret(load: Traffic) -> None:
     names = ("vault_postgres_app_password", "vault_postgres_owner_password", "vault_redis_app_password")
     shown = [name for name in names if secret(name) in said]
     assert not shown
+    # What is handed over for an application's own use, such as Sentry's address, is a file too, and nothing else.
+    address = releases.inventory()["app_secrets"]["sentry_dsn"]
+    api = next(name for name in releases.containers("app1") if "-api-" in name)
+    assert inside("app1", f"docker exec {api} cat /run/secrets/sentry_dsn").strip() == address
+    assert address not in said
