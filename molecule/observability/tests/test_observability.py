@@ -87,6 +87,7 @@ def test_all_that_the_inventory_has_is_watched_and_answers() -> None:
     ("expression", "least"),
     [
         ("pg_up == 1", 2),
+        ("trading_pg_audit_logging == 1", 2),
         ("redis_up == 1", 5),
         ("pgbouncer_up == 1", 2),
         ("nginx_up == 1", 2),
