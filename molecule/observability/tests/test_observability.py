@@ -269,6 +269,10 @@ def test_a_silence_that_nobody_asked_for_is_not_made() -> None:
         ('{"alertmanager_severities": {"critical": "pgae", "warning": "slack", "info": "email"}}',
          "severity 'critical' goes to the unknown receiver 'pgae'"),
         ('{"alertmanager_routes": [{"matchers": ["severity=\\"fatal\\""], "receiver": "page"}]}', "can never match"),
+        ('{"alertmanager_secrets": {}}', "has no 'world'"),
+        # Shown, though it is said beside the secrets that there are.
+        ('{"alertmanager_global": {"smtp_auth_password_file": "/etc/trading-platform/alertmanager/secrets/smtp"}}',
+         "has no 'smtp'"),
         ('{"exporter_on": ["nod"]}', "exporter_on"),
     ],
 )  # fmt: skip

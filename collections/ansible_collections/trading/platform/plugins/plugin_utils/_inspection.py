@@ -241,7 +241,7 @@ class Inspection:
         secret = self._touches_secret(depends_on)
         if secret and outcome.error in (UNDEFINED, LOCKED) and depends_on & self._secret_names:
             return  # the secret itself is reported; an option that only embeds it would repeat that
-        hidden = secret and outcome.error == FAILED
+        hidden = secret and outcome.error == FAILED and not outcome.open
         reason = "it reads a secret, so the error is not shown" if hidden else outcome.message
         yield Problem(
             f"{name} cannot be evaluated: {reason}.", _mend(outcome.error), self._defined(given, name), (given.host,)

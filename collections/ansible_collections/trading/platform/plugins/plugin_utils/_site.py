@@ -81,6 +81,8 @@ class Outcome:
     value: object = None
     error: str | None = None
     message: str = ""
+    # The message quotes no value, so it can be shown where secrets are about.
+    open: bool = False
 
 
 class Cache:
@@ -109,7 +111,7 @@ class Cache:
         except AnsibleValueOmittedError:
             return Outcome(error=UNSET)
         except AnsibleError as exc:
-            return Outcome(error=LOCKED if _is_locked(exc) else FAILED, message=first_line(exc))
+            return Outcome(error=LOCKED if _is_locked(exc) else FAILED, message=first_line(exc), open=_is_open(exc))
 
 
 def first_line(exc: BaseException) -> str:
@@ -120,6 +122,15 @@ def first_line(exc: BaseException) -> str:
 def _is_locked(exc: BaseException | None) -> bool:
     while exc is not None:
         if isinstance(exc, AnsibleVaultError) or "undecryptable" in str(exc):
+            return True
+        exc = exc.__cause__
+    return False
+
+
+def _is_open(exc: BaseException | None) -> bool:
+    """Whether a filter of the collection stands for what it says."""
+    while exc is not None:
+        if getattr(exc, "quotes_no_value", False):
             return True
         exc = exc.__cause__
     return False

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 # What rules say of themselves. `none` is the watchdog's: it goes to the dead-man's switch alone.
@@ -17,6 +17,9 @@ DEADMAN = "deadman"
 
 class RoutingError(ValueError):
     """Routes that lead nowhere; the message lists every problem."""
+
+    # Names and paths only. So preflight shows it, though a secret's name stands in the expression.
+    quotes_no_value = True
 
 
 def problems(
@@ -70,11 +73,47 @@ def _never(
     return ""
 
 
+def files(told: Any) -> Iterator[str]:
+    """Those that a part of the configuration names, as api_url_file does."""
+    if isinstance(told, Mapping):
+        for key, value in told.items():
+            if str(key).endswith("_file"):
+                yield str(value)
+            else:
+                yield from files(value)
+    elif isinstance(told, list | tuple):
+        for value in told:
+            yield from files(value)
+
+
+def unwritten(named: Mapping[str, Any], secrets: Collection[str], directory: str) -> Iterator[str]:
+    """Files of secrets that nobody writes: Alertmanager would start without them, and fail with the first alert."""
+    for name, told in named.items():
+        wanted = {path.removeprefix(directory) for path in files(told) if path.startswith(directory)}
+        for secret in sorted(wanted - set(secrets)):
+            known = f"It has {', '.join(sorted(secrets)) or 'none'}."
+            yield f"{name} reads {directory}{secret}, and alertmanager_secrets has no {secret!r}. {known}"
+
+
 def accepted(
-    severities: Mapping[str, str], receivers: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]
+    severities: Mapping[str, str],
+    receivers: Sequence[Mapping[str, Any]],
+    routes: Sequence[Mapping[str, Any]],
+    settings: Any = (),
+    *,
+    secrets: Collection[str] | None = None,
+    directory: str = "",
 ) -> dict[str, str]:
-    """The severities, where every alert arrives. It reads no secret, so preflight may show what it says."""
-    if found := list(problems(severities, receivers, routes)):
+    """The severities, where every alert arrives. It reads no secret, so preflight may show what it says.
+
+    With the names of the secrets that are written into a directory, each that is named has to be among them: by a
+    receiver, or by the settings beside them.
+    """
+    found = list(problems(severities, receivers, routes))
+    if secrets is not None:
+        named = {f"receiver {receiver.get('name')!r}": receiver for receiver in receivers}
+        found += unwritten({**named, "what stands beside the receivers": settings}, secrets, directory)
+    if found:
         raise RoutingError("; ".join(found))
     return dict(severities)
 

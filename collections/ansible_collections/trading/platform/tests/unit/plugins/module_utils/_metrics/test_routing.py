@@ -7,7 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.trading.platform.plugins.module_utils._metrics.routing import RoutingError, config, problems
+from ansible_collections.trading.platform.plugins.module_utils._metrics.routing import (
+    RoutingError,
+    accepted,
+    config,
+    problems,
+)
 
 SEVERITIES = {"critical": "page", "warning": "slack", "info": "email"}
 RECEIVERS: list[dict[str, Any]] = [
@@ -74,6 +79,36 @@ def test_what_would_not_arrive_is_refused(changed: dict[str, Any], message: str)
     with pytest.raises(RoutingError) as caught:
         made(**changed)
     assert message in str(caught.value)
+
+
+HERE = "/etc/x/secrets/"
+READS: list[dict[str, Any]] = [
+    {"name": "page", "webhook_configs": [{"http_config": {"authorization": {"credentials_file": f"{HERE}world"}}}]},
+    {
+        "name": "slack",
+        "slack_configs": [{"api_url_file": f"{HERE}slack_url", "http_config": {"ca_file": "/etc/ca.pem"}}],
+    },
+    {"name": "email", "email_configs": [{"to": "a@b"}]},
+]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "messages"),
+    [
+        (["world", "slack_url", "smtp", "spare"], []),
+        (["world", "smtp"], [f"receiver 'slack' reads {HERE}slack_url, and alertmanager_secrets has no 'slack_url'."]),
+        (["world", "slack_url"], [f"beside the receivers reads {HERE}smtp,", "It has slack_url, world."]),
+        ([], ["has no 'world'", "has no 'slack_url'", "has no 'smtp'", "It has none."]),
+    ],
+)  # fmt: skip
+def test_a_secret_that_nobody_writes_is_refused(secrets: list[str], messages: list[str]) -> None:
+    beside = [{"smtp_auth_password_file": f"{HERE}smtp"}, {}]
+    if not messages:
+        assert accepted(SEVERITIES, READS, [], beside, secrets=secrets, directory=HERE) == SEVERITIES
+        return
+    with pytest.raises(RoutingError) as caught:
+        accepted(SEVERITIES, READS, [], beside, secrets=secrets, directory=HERE)
+    assert all(message in str(caught.value) for message in messages), str(caught.value)
 
 
 def test_a_route_that_lets_go_on_takes_nothing() -> None:
