@@ -39,6 +39,11 @@ MADE = [ROOT / "docs/alerts.md", ROOT / "docs/dashboards.md"]
 NO_ALERT = {"WebSocket", "WebSockets"}
 PLAYBOOK = re.compile(r"playbooks/[a-z_/]+\.yml")
 DEFAULTS = sorted(ROOT.glob("roles/*/defaults/main.yml"))
+# What lands from a tree, and what roles say of files that they make from variables.
+LANDED = "\n".join(
+    [str(path).removesuffix(".j2") for path in ROOT.glob("roles/*/templates/tree/**/*")]
+    + [path.read_text() for path in ROOT.glob("roles/*/vars/main.yml")]
+)
 VARIABLES = {name for path in DEFAULTS for name in re.findall(r"^(\w+):", path.read_text(), re.MULTILINE)}
 
 
@@ -119,6 +124,7 @@ def test_what_a_runbook_names_exists(page: Path) -> None:
     named = {word for word in re.findall(r"\b[a-z]+_[a-z_]+\b", text) if word.split("_")[0] in roles}
     given = set(re.findall(r"-e ([a-z_]+)=", text)) | set(re.findall(r"[a-z]+_[a-z_]+(?=\.yml|\.py|\()", text))
     assert not named - VARIABLES - given, "a variable that no role has"
+    assert not [path for path in re.findall(r"/etc/[\w./-]*\w", text) if path[1:] not in LANDED], "no role lands it"
 
 
 @pytest.mark.parametrize("page", [*PAGES, *MADE], ids=lambda page: page.stem)
