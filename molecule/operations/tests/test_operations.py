@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -87,6 +88,21 @@ def test_a_failback_goes_to_the_preferred_primary() -> None:
     unnoticed(result)
     assert data.primary() == "db1"
     data.wait_healthy()
+
+
+def test_a_setting_that_needs_a_restart_is_told_and_restarts_nobody() -> None:
+    before = {name: started(name) for name in data.DATABASES}
+    asked = json.dumps({"postgres_settings": {SETTING: VALUE}})
+    try:
+        ran = playbook("site.yml", "--tags", "postgres", "-e", asked)
+        assert ran.code == 0, ran.output
+        assert "a restart is pending on db1, db2" in folded(ran), ran.output
+        assert all(pending().values())
+    finally:
+        back = playbook("site.yml", "--tags", "postgres")
+    assert back.code == 0, back.output
+    assert "a restart is pending" not in folded(back), back.output
+    assert {name: started(name) for name in data.DATABASES} == before
 
 
 def test_a_rolling_restart_takes_the_replica_first_and_the_primary_by_a_switchover() -> None:
