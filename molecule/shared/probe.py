@@ -19,6 +19,7 @@ import io
 import json
 import os
 import secrets
+import statistics
 import subprocess
 import tarfile
 import tempfile
@@ -288,6 +289,12 @@ class Ledger(Probe):
         return Result(
             json.loads(execute(self.host, *command, timeout=180, LEDGER_PASSWORD=self.environment["LEDGER_PASSWORD"]))
         )
+
+    def p95_ms(self, began: float, ended: float) -> float:
+        """Of the writes acknowledged between two moments of this machine's time.monotonic()."""
+        told = journal.parse(execute(self.host, "cat", self.journal).splitlines(keepends=True))
+        took = [entry.took for entry in told.of(journal.ACKNOWLEDGED) if began < entry.at < ended]
+        return statistics.quantiles(took, n=20)[-1] * 1000
 
 
 class Redis(Ledger):
