@@ -139,6 +139,27 @@ def test_retiring_needs_the_hosts_name_typed() -> None:
     assert data.is_healthy()
 
 
+def test_a_retired_host_keeps_its_data_and_comes_back_by_site() -> None:
+    gone, stays = data.replica(), data.primary()
+    disk = data.sql(gone, "show data_directory")
+    left = json.dumps({"postgres_members": [stays], "member": gone, "confirm": gone})
+    with Ledger("app1", seconds=180, rate=100) as run:
+        run.wait_ready()
+        ran = playbook("playbooks/retire_database.yml", "-e", left)
+        assert ran.code == 0, ran.output
+        assert inside(gone, "systemctl is-active patroni; systemctl is-enabled patroni; true").split() == [
+            "inactive",
+            "disabled",
+        ]
+        assert inside(gone, f"cat {disk}/PG_VERSION").strip()
+        run.wait_writing()
+        back = playbook("site.yml", "--tags", "postgres")
+        assert back.code == 0, back.output
+        data.wait_healthy()
+        unnoticed(run.result())
+    assert data.primary() == stays
+
+
 def test_ctrl_c_of_a_switchover_lets_the_clients_on() -> None:
     with Ledger("app1", seconds=120) as run:
         run.wait_ready()
