@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 
 import alarms
@@ -29,9 +30,10 @@ def main() -> None:
         "caused": len(beyond),
         "not_called": sum(one.beyond_for_s is None for one in heard),
         "not_cleared": sum(not one.cleared for one in heard if one.beyond_for_s is not None),
-        "notify_s": max(beyond.values(), default=-1.0),
-        "notify_5xx_s": beyond.get("ServerErrorsAboveOnePercent", -1.0),
-        "notify_primary_down_s": beyond.get("PostgresDown", -1.0),
+        # Nobody heard: longer than any bar.
+        "notify_s": max(beyond.values(), default=math.inf),
+        "notify_5xx_s": beyond.get("ServerErrorsAboveOnePercent", math.inf),
+        "notify_primary_down_s": beyond.get("PostgresDown", math.inf),
         "panel_queries_failed": sum("error" in answer for _panel, _query, answer in watch.panels()),
     }
     sys.stdout.write(json.dumps({"figures": figures}) + "\n")
