@@ -13,6 +13,14 @@ from probe import execute
 
 RATE, SECONDS = 1000, 20
 HOST = "app1"
+# Runs on the store's host: the timer's program, with other settings than its file's where the argument has them.
+RETAIN = """
+import json, sys
+sys.path.insert(0, "/usr/local/lib/trading-platform")
+import log_retention
+settings = json.loads(log_retention.SETTINGS.read_text()) | {"metrics": "/nowhere/it"} | json.loads(sys.argv[1])
+sys.exit(log_retention.run(log_retention.Node(settings), settings))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -135,6 +143,44 @@ def test_plaintext_and_strangers_are_refused() -> None:
     # From another host there is not even a door to the store.
     closed = docker("exec", container("lb1"), "curl", "-skS", "-m", "3", f"https://{at}:9200/")
     assert closed.code != 0, closed.output
+
+
+def indices(stream: str) -> list[str]:
+    """Those that lie behind a stream, or a pattern of streams."""
+    return [one["index"] for one in logstore.ask("GET", f"/_cat/indices/{stream}?format=json&expand_wildcards=all")[1]]
+
+
+@pytest.mark.long
+def test_what_is_past_its_time_is_deleted_and_the_index_that_is_written_to_stays() -> None:
+    """Redis' stream, whose lines nobody misses: one that is made up could not be made, and never be taken away."""
+    streams = {one["name"] for one in logstore.ask("GET", "/_resolve/index/logs-*")[1]["data_streams"]}
+    stream = next(name for name in streams if name.startswith("logs-redis-"))
+    others = {index for name in streams - {stream} for index in indices(name)}
+    old, new = logstore.new_run(), logstore.new_run()
+
+    def written(run: str) -> None:
+        document = {"@timestamp": "2026-01-01T00:00:00Z", "message": "story", "http": {"request": {"id": run}}}
+        lines = f"{json.dumps({'create': {'_index': stream}})}\n{json.dumps(document)}\n"
+        status, said = logstore.ask("POST", "/_bulk", lines, user="logs_writer")
+        assert (status, said["errors"], logstore.count(run)) == (200, False, 1)
+
+    def retained(retention: str, hours: float) -> str:
+        given = json.dumps({"retentions": {stream: retention}, "rollover_hours": hours})
+        return execute(logstore.COLLECTOR, "python3", "-B", "-c", RETAIN, given)
+
+    written(old)
+    before = indices(stream)
+    assert "deleted" not in retained("30d", 0)
+    # Time to begin a new index, and none to delete one.
+    assert (set(before) < set(indices(stream)), logstore.count(old)) == (True, 1)
+    written(new)
+    said = retained("0m", 24)
+    assert all(f"deleted {index}" in said for index in before), said
+    assert (len(indices(stream)), logstore.count(old), logstore.count(new)) == (1, 0, 1)
+    assert others <= set(indices("logs-*")), "another stream's"
+    # With its own settings it knows every stream that there is.
+    logstore.unit(logstore.COLLECTOR, "start", "log-retention.service")
+    assert "left alone" not in inside(logstore.COLLECTOR, "journalctl --sync; journalctl -q -u log-retention -o cat")
 
 
 @pytest.mark.long
