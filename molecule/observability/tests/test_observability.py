@@ -116,17 +116,31 @@ PKI = "/etc/trading-platform/pki/exporter"
 SHOWN = ["--cacert", f"{PKI}/ca.pem", "--cert", f"{PKI}/fullchain.pem", "--key", f"{PKI}/key.pem"]
 
 
+STRANGERS = [
+    ("http", []),
+    ("https", SHOWN[:2]),
+    ("https", SHOWN),
+    ("https", [*SHOWN[:2], "-u", "platform:guessed"]),
+]
+
+
 @pytest.mark.parametrize("port", [9090, 9093])
-@pytest.mark.parametrize(
-    ("scheme", "options"),
-    [("http", []), ("https", SHOWN[:2]), ("https", SHOWN), ("https", [*SHOWN[:2], "-u", "platform:guessed"])],
-)
+@pytest.mark.parametrize(("scheme", "options"), STRANGERS)
 def test_prometheus_and_alertmanager_answer_nobody_without_a_password(
     scheme: str, options: list[str], port: int
 ) -> None:
     # The firewall lets no other host in; who has got past it is refused by the service, so it is asked on its own host.
     assert code("ops1", f"{scheme}://{address('ops1')}:{port}/api/v1/query?query=up", *options) in ("400", "401")
     assert code("app1", f"{scheme}://{address('ops1')}:{port}/api/v1/query?query=up", *options) == "000"
+
+
+@pytest.mark.parametrize("host", ["ops1", "app1"])
+def test_grafana_answers_nobody_without_a_password(host: str) -> None:
+    """Its door is open to those who look at dashboards, which are all hosts here."""
+    url = f"{address('ops1')}:3000/api/search"
+    plain, *others = [code(host, f"{scheme}://{url}", *options) for scheme, options in STRANGERS]
+    assert plain in ("000", "400")
+    assert others == ["401"] * 3
 
 
 @pytest.mark.parametrize("host", EVERYBODY)
