@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 
 import logstore
 import pytest
+import watch
 from fleet import address, container, docker, inside, playbook, site, standing
 from probe import execute
 
 RATE, SECONDS = 1000, 20
 HOST = "app1"
+# Of the collector, and bytes that its spool has in the story in which it is full.
+SETTINGS, SMALL = "/etc/trading-platform/log-collector/store.json", 1 << 20
 # Runs on the store's host: the timer's program, with other settings than its file's where the argument has them.
 RETAIN = """
 import json, sys
@@ -31,14 +35,17 @@ def _healed() -> Iterator[None]:
     logstore.wait_store()
 
 
-def finish(writing: object) -> None:
-    assert writing.wait(timeout=300) == 0  # type: ignore[attr-defined]
+def finish(writing: subprocess.Popen[str], count: int = RATE * SECONDS, rate: float = RATE) -> None:
+    """Whoever writes was not held up: as many lines a second as were wanted."""
+    took = writing.communicate(timeout=300)[0]
+    assert writing.returncode == 0
+    assert count > 0.95 * rate * float(took), f"{count} lines took {took} s"
 
 
 @pytest.mark.parametrize("host", standing())
 def test_a_line_of_any_host_is_found_exactly_once(host: str) -> None:
     run = logstore.new_run()
-    finish(logstore.write(host, run, 5))
+    finish(logstore.write(host, run, 5), 5, 0)
     logstore.delivered(run, 5, 60).assert_exactly_once()
     status, said = logstore.ask(
         "POST", "/logs-*/_search", {"query": {"term": {"http.request.id": run}}}, user="logs_reader"
@@ -56,6 +63,27 @@ def test_the_store_is_away_under_load() -> None:
     finish(writing)
     logstore.unit(logstore.COLLECTOR, "start", "elasticsearch")
     logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+
+
+@pytest.mark.long
+def test_the_store_is_away_and_the_collectors_disk_is_full() -> None:
+    """Then the hosts' journals are the queue: nobody is held up, it is told, nothing is dropped."""
+    run = logstore.new_run()
+    inside(logstore.COLLECTOR, f"cp -p {SETTINGS} /run/kept")
+    try:
+        inside(logstore.COLLECTOR, rf"sed -i -E 's/(spool_bytes.: )[0-9]+/\1{SMALL}/' {SETTINGS}")
+        logstore.unit(logstore.COLLECTOR, "restart", "log-collector")
+        logstore.unit(logstore.COLLECTOR, "stop", "elasticsearch")
+        finish(logstore.write(HOST, run, RATE * SECONDS, RATE))
+        level = "trading_log_store_waiting_bytes"
+        watch.wait_for("the metric", lambda: watch.query(f"{level} >= {SMALL}"), 90)
+        # It is written and fetched every ten seconds; by then all lines were here if nothing made them wait.
+        time.sleep(25)
+        assert float(watch.query(level)[0]["value"][1]) < 4 * SMALL
+        logstore.unit(logstore.COLLECTOR, "start", "elasticsearch")
+        logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+    finally:
+        inside(logstore.COLLECTOR, f"mv /run/kept {SETTINGS} && systemctl restart log-collector")
 
 
 @pytest.mark.long
