@@ -45,7 +45,7 @@ EMPTIED = f"umount {DISK} {UNDER}; rmdir {DISK} {UNDER}"
 SLOWED = (
     "pid=$(systemctl show --value -p MainPID pgbouncer) && systemd-run --quiet --collect --unit=story-slow "
     '-p RuntimeMaxSec=900 -p "ExecStopPost=/bin/kill -CONT $pid" '
-    'sh -c "while kill -STOP $pid; do sleep 0.8; kill -CONT $pid; sleep 0.2; done"'
+    'sh -c "while kill -STOP $pid; do sleep 1.2; kill -CONT $pid; sleep 0.2; done"'
 )
 
 
