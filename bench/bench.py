@@ -191,7 +191,7 @@ def logs() -> Figures:
 
 
 def alerts() -> Figures:
-    """Alerts caused for real in three waves, until the receiver outside heard of each, and of its end.
+    """Alerts caused for real in four waves, until the receiver outside heard of each, and of its end.
 
     notify_*: from the cause until it was heard, beyond the rule's own patience. rules_untested: without a firing and a
     quiet case. panel_queries_failed: of all dashboards, on this Prometheus.
