@@ -271,7 +271,8 @@ def main() -> int:
     except KeyboardInterrupt:
         say("bin/test: interrupted; a test fleet that stands is removed by: molecule destroy\n")
         return 130
-    say(f"{''.join(total.told)}{total}\n")
+    minutes = (time.monotonic() - BEGAN) / 60
+    say(f"{''.join(total.told)}{minutes:.1f} minutes\n{total}\n")
     return 1 if total.failed else 0
 
 

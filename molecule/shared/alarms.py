@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from probe import Traffic
 RULES = ROOT / "roles/prometheus/files/rules"
 # Seconds in which Alertmanager has told that something is over.
 CALLED_OFF = 40
+# Seconds from the cause, beyond the rule's own patience, within which somebody outside is called; and with it.
+BEYOND = {"ServerErrorsAboveOnePercent": 60, "PostgresDown": 30}
+WITHIN = {"PostgresArchiveFailing": 300}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PSQL = "runuser -u postgres -- psql -XAtq -c"
 # One holds an advisory lock, the other one waits for it.
@@ -27,6 +31,22 @@ LOCKED = " && ".join(
 # A backend goes on when its client is gone; whoever holds that lock or waits for it is ended.
 LET_GO = "select pg_terminate_backend(pid) from pg_locks where objid = 4711"
 UNLOCKED = f"{PSQL} '{LET_GO}'; systemctl stop story-holds story-waits"
+# WAL that leaves nothing behind, more than PostgresReplicationLag lets pass.
+WRITTEN = f"{PSQL} \"select pg_logical_emit_message(false, 'story', repeat('x', 32000000))\""
+# A disk of 16 MB, which rules do not pass over as they do a tmpfs.
+DISK, UNDER = "/srv/story", "/run/story"
+FILLED = (
+    f"mkdir -p {DISK} {UNDER} && mount -t tmpfs -o size=16m story {UNDER} && cd {UNDER} && mkdir lower upper work && "
+    f"mount -t overlay overlay -o lowerdir={UNDER}/lower,upperdir={UNDER}/upper,workdir={UNDER}/work {DISK} && "
+    f"fallocate -l 15800K {DISK}/big"
+)
+EMPTIED = f"umount {DISK} {UNDER}; rmdir {DISK} {UNDER}"
+# Most of each second it stands still, and never so long that anybody takes it for dead. Whoever forgets it, it ends.
+SLOWED = (
+    "pid=$(systemctl show --value -p MainPID pgbouncer) && systemd-run --quiet --collect --unit=story-slow "
+    '-p RuntimeMaxSec=900 -p "ExecStopPost=/bin/kill -CONT $pid" '
+    'sh -c "while kill -STOP $pid; do sleep 1.2; kill -CONT $pid; sleep 0.2; done"'
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,12 @@ class Heard:
     call: Call
     beyond_for_s: float | None
     cleared: bool
+    # Within how many seconds it has to be.
+    bar_s: float
+
+    @property
+    def late(self) -> bool:
+        return self.beyond_for_s is None or self.beyond_for_s > self.bar_s
 
 
 def stopped(unit: str, host: str, *alerts: str, calls: tuple[Call, ...] = ()) -> Cause:
@@ -112,10 +138,23 @@ def stores() -> list[Cause]:
     ]
 
 
+def strained() -> list[Cause]:
+    """Everything answers, and nothing is well: a disk is full, a standby lags, the way to the database is slow."""
+    primary, replica = data.primary(), data.replica()
+    return [
+        Cause("lb2", FILLED, EMPTIED, (Call("HostDiskAlmostFull", "lb2"),)),
+        Cause(replica, f"{PSQL} 'select pg_wal_replay_pause()'", f"{PSQL} 'select pg_wal_replay_resume()'", ()),
+        Cause(primary, WRITTEN, "true", (Call("PostgresReplicationLag", primary),)),
+        Cause("app1", SLOWED, "systemctl stop story-slow", (Call("AnswersSlow"), Call("OrdersSlow"))),
+        Cause("app2", SLOWED, "systemctl stop story-slow", ()),
+    ]
+
+
 WAVES: dict[str, Callable[[], list[Cause]]] = {
     "parts of pairs": parts_of_pairs,
     "front doors": front_doors,
     "stores": stores,
+    "strained": strained,
 }
 
 
@@ -164,12 +203,18 @@ def wave(causes: list[Cause]) -> list[Heard]:
     time.sleep(CALLED_OFF)
     with Traffic("world1", seconds=900, rate=10, sockets=2) as load:
         load.wait_ready(60)
-        began = watch.now()
+        began: dict[Call, float] = {}
+        since = watch.now()
         with ended(causes):
             for cause in causes:
+                began |= dict.fromkeys(cause.calls, watch.now())
                 inside(cause.host, cause.begin)
-            called = arrivals(calls, began, "firing", max(waits[call.alert] for call in calls) + 180)
+            called = arrivals(calls, since, "firing", max(waits[call.alert] for call in calls) + 180)
         data.wait_healthy(180)
-        off = arrivals(list(called), began, "resolved", 420)
-    beyond = {call: round(at - began - waits[call.alert], 1) for call, at in called.items()}
-    return [Heard(call, beyond.get(call), call in off) for call in calls]
+        off = arrivals(list(called), since, "resolved", 420)
+    beyond = {call: round(at - began[call] - waits[call.alert], 1) for call, at in called.items()}
+    return [Heard(call, beyond.get(call), call in off, bar(call.alert, waits)) for call in calls]
+
+
+def bar(alert: str, waits: dict[str, int]) -> float:
+    return min(BEYOND.get(alert, math.inf), WITHIN.get(alert, math.inf) - waits[alert])

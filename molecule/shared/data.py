@@ -98,6 +98,12 @@ def postmaster(name: str) -> str:
     return inside(name, "head -n 1 /var/lib/postgresql/*/*/postmaster.pid").strip()
 
 
+def is_demoted(name: str) -> bool:
+    """It runs, and not as a primary. By its socket, which a cut leaves; false as long as nobody answers there."""
+    ask = ("runuser", "-u", "postgres", "--", "psql", "-XAtqc", "select pg_is_in_recovery()")
+    return docker("exec", container(name), *ask).output.strip() == "t"
+
+
 def kill_postmaster(name: str) -> None:
     inside(name, f"kill -9 {postmaster(name)}")
 
@@ -127,6 +133,17 @@ def cut_off(name: str, others: Sequence[str]) -> Iterator[float]:
         yield time.monotonic()
     finally:
         inside(name, "nft delete table inet cut")
+
+
+@contextlib.contextmanager
+def opened(name: str, port: int) -> Iterator[None]:
+    """Anybody reaches the port for a while, this machine too."""
+    inside(name, f"nft insert rule inet trading_platform input tcp dport {port} accept")
+    try:
+        yield
+    finally:
+        # Loads the committed rules.
+        inside(name, "systemctl reload trading-firewall")
 
 
 @contextlib.contextmanager

@@ -45,6 +45,11 @@ class Ran:
     output: str
 
     @property
+    def folded(self) -> str:
+        """The output as one line: what prints it may break it anywhere."""
+        return re.sub(r"\s+", " ", self.output)
+
+    @property
     def changed(self) -> dict[str, int]:
         """Changed tasks by host, from the recap."""
         return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", self.output, re.M)}
@@ -142,10 +147,12 @@ def service_starts(name: str) -> str:
 
 
 # What changes by itself: logs, caches, temporary files, what apt refreshes for a --check, what running servers
-# keep, and the store that Debian's Java makes anew, with another date, whenever the host's trusted CAs change.
+# and timers keep, and the store that Debian's Java makes anew, with another date, whenever the host's trusted CAs
+# change.
 MOVING = (
-    "/var/lib/postgresql /var/lib/etcd /var/lib/redis /var/lib/docker /var/lib/prometheus "
-    "/var/lib/elasticsearch /var/spool /var/log /var/tmp /var/cache/apt /var/lib/systemd /var/lib/chrony "
+    "/var/lib/postgresql /var/lib/etcd /var/lib/redis /var/lib/valkey /var/lib/docker /var/lib/prometheus "
+    "/var/lib/elasticsearch /var/lib/log-collector /var/lib/trading-platform/backup/results "
+    "/var/spool /var/log /var/tmp /var/cache/apt /var/lib/systemd /var/lib/chrony "
     "/home/ansible/.ansible /etc/ssl/certs/java /tmp /run /proc /sys /dev"
 )
 
@@ -166,5 +173,9 @@ def file_state(name: str) -> set[str]:
 
 
 def each_kind_of_host() -> dict[str, set[str]]:
-    """file_state of one host of each Debian, an edge and an app; each one takes ten seconds."""
-    return {name: file_state(name) for name in standing() if name in {"lb1", "app2"}}
+    """file_state of one host of each Debian, an edge and an app; of every host where the fleet has neither.
+
+    Each one takes ten seconds.
+    """
+    names = standing()
+    return {name: file_state(name) for name in {"lb1", "app2"}.intersection(names) or names}

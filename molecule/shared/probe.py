@@ -19,6 +19,7 @@ import io
 import json
 import os
 import secrets
+import statistics
 import subprocess
 import tarfile
 import tempfile
@@ -31,7 +32,7 @@ from typing import Any, Self
 
 import data
 import yaml
-from fleet import ENVIRONMENT, INVENTORY, ROOT, container, docker, run
+from fleet import ENVIRONMENT, INVENTORY, ROOT, Ran, container, docker, run, standing
 from fleet import address as fleet_address
 from ledger import figures, journal
 from ledger.figures import NOTICED_GAP
@@ -128,6 +129,23 @@ def prepare(host: str = "app1") -> str:
         )
     finally:
         execute(host, "rm", "-r", place)
+
+
+def through_dbproxy(statement: str, database: str = "trading", host: str = "app1", seconds: int = 10) -> Ran:
+    """What psql says to the application's role; 124 is its code where it was still waiting at the end of the time."""
+    target = f"host=127.0.0.1 port=6432 dbname={database} user=trading_app sslmode=disable"
+    return run(
+        *("docker", "exec", "--env=PGPASSWORD", container(host), "timeout", str(seconds)),
+        *("psql", "-XAtq", target, "-c", statement),
+        PGPASSWORD=secret("vault_postgres_app_password"),
+    )
+
+
+def assert_clients_pass() -> None:
+    """No pgbouncer holds its clients back."""
+    for host in (name for name in standing() if name.startswith("app")):
+        asked = through_dbproxy("select 1", host=host)
+        assert asked.output.strip() == "1", f"{host}: {asked}"
 
 
 @dataclass(frozen=True)
@@ -288,6 +306,12 @@ class Ledger(Probe):
         return Result(
             json.loads(execute(self.host, *command, timeout=180, LEDGER_PASSWORD=self.environment["LEDGER_PASSWORD"]))
         )
+
+    def p95_ms(self, began: float, ended: float) -> float:
+        """Of the writes acknowledged between two moments of this machine's time.monotonic()."""
+        told = journal.parse(execute(self.host, "cat", self.journal).splitlines(keepends=True))
+        took = [entry.took for entry in told.of(journal.ACKNOWLEDGED) if began < entry.at < ended]
+        return statistics.quantiles(took, n=20)[-1] * 1000
 
 
 class Redis(Ledger):

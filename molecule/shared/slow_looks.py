@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fleet import address, inside
 
 LYNIS = ["db1", "app2"]
-SCANNED = ["lb1", "app2", "db1", "db2"]
+SCANNED = ["lb1", "app2", "db1", "db2", "ops1"]
 STRAY = 8099
 
 

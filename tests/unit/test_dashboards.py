@@ -107,6 +107,11 @@ def test_a_title_says_what_good_looks_like(board: Board, panel: Panel) -> None:
 
 
 @pytest.mark.parametrize(("board", "panel"), FIGURES)
+def test_a_figure_has_limits_or_says_why_not(board: Board, panel: Panel) -> None:
+    assert panel.thresholds.judges is not bool(panel.thresholds.why)
+
+
+@pytest.mark.parametrize(("board", "panel"), FIGURES)
 def test_a_limit_that_changes_direction_is_drawn_so(board: Board, panel: Panel) -> None:
     values = [value for value, _ in panel.thresholds.steps if value is not None]
     assert values == sorted(values)

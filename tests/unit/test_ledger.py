@@ -112,16 +112,16 @@ def test_a_killed_probe_ended_with_its_last_line() -> None:
 
 def test_journal_reads_back_what_it_wrote(tmp_path: Path) -> None:
     book = Journal(tmp_path / "journal", HEAD)
-    book.add(ACKNOWLEDGED, 11.25, "a")
+    book.add(ACKNOWLEDGED, 11.25, "a", took=0.125)
     book.add(FAILED, 12.5, "b", "refused")
     book.close({"ended": 20.0})
     again = read(tmp_path / "journal")
     assert (again.head, again.tail) == (HEAD, {"ended": 20.0})
-    assert again.entries == [Entry(ACKNOWLEDGED, 11.25, "a"), Entry(FAILED, 12.5, "b", "refused")]
+    assert again.entries == [Entry(ACKNOWLEDGED, 11.25, "a", took=0.125), Entry(FAILED, 12.5, "b", "refused")]
 
 
 def test_half_a_line_is_no_acknowledgement() -> None:
-    assert parse(["A\t1.0\ta\t\n", "A\t1.1\tb"]).entries == [Entry(ACKNOWLEDGED, 1.0, "a")]
+    assert parse(["A\t1.0\ta\t\t0.0\n", "A\t1.1\tb"]).entries == [Entry(ACKNOWLEDGED, 1.0, "a")]
 
 
 def test_a_run_is_one_range_of_references() -> None:

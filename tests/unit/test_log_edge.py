@@ -35,6 +35,26 @@ def entry(text: str, **journal: object) -> dict[str, Any]:
 
 
 POSTGRES = "2026-11-22 02:18:37.123 UTC [77] "
+# As the fleet's own programs wrote them.
+UP = (
+    'Server redis_master/db2 is UP, reason: Layer7 check passed, code: 0, info: "(tcp-check)", check duration: 5ms. '
+    "1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+)
+SESSION = "127.0.0.1:37178 [28/Nov/2026:12:12:49.472] postgres_rw postgres_primary/<NOSRV> -1/-1/0 0 SC 17/2/0/0/0 0/0"
+SWITCHED = (
+    r'{"request_id":"6f13c2ff","client":"172.30.72.41","method":"GET","path":"\/api\/companies","status":503,'
+    r'"bytes":340,"set":"blue","release":"v1-d62036dd","backend":"api_blue","server":"slot2","queue_ms":0,'
+    r'"connect_ms":0,"response_ms":14987,"total_ms":14987,"retries":"0","ending":"----"}'
+)
+ETCD = (
+    '{"level":"warn","ts":"2026-11-28T12:18:23.057Z","caller":"embed/config_logging.go:287",'
+    '"msg":"rejected connection","remote-addr":"172.30.72.31:40068","server-name":"","error":"EOF"}'
+)
+# The fleet's containers have no audit of their own: as auditd's manual has it.
+AUDIT = (
+    "type=USER_AUTH msg=audit(1795868017.126:456): pid=2318 uid=0 auid=1000 ses=12 subj=unconfined "
+    'msg=\'op=PAM:authentication acct="root" exe="/usr/bin/su" hostname=? addr=? terminal=pts/0 res=failed\''
+)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +125,56 @@ POSTGRES = "2026-11-22 02:18:37.123 UTC [77] "
             entry('time="2026-11-22T02:18:37Z" level=error msg="say \\"no\\"" a=1', _SYSTEMD_UNIT="docker.service"),
             "system",
             {"log.level": "error", "message": 'say "no" a=1'},
+        ),
+        (
+            entry(f"[WARNING]  (2318) : {UP}", _SYSTEMD_UNIT="haproxy.service"),
+            "edge",
+            {"service.name": "haproxy", "log.level": "warning", "message": UP},
+        ),
+        (
+            entry(SESSION, _SYSTEMD_UNIT="haproxy.service"),
+            "edge",
+            {"service.name": "haproxy", "log.level": "info", "message": SESSION},
+        ),
+        (
+            entry(SWITCHED, _SYSTEMD_UNIT="app-proxy.service"),
+            "edge",
+            {
+                "service.name": "app-proxy",
+                "http.request.id": "6f13c2ff",
+                "http.response.status_code": 503,
+                "event.duration": 14_987_000_000,
+                "url.path": "/api/companies",
+                "client.ip": "172.30.72.41",
+                "fields.server": "slot2",
+                "message": "GET /api/companies",
+            },
+        ),
+        (
+            entry(ETCD, _SYSTEMD_UNIT="etcd.service"),
+            "system",
+            {
+                "service.name": "etcd",
+                "@timestamp": "2026-11-28T12:18:23.057000Z",
+                "log.level": "warning",
+                "message": "rejected connection",
+                "log.origin.function": "embed/config_logging.go:287",
+                "fields.error": "EOF",
+            },
+        ),
+        (
+            {
+                "msg": AUDIT,
+                "timereported": "2026-11-22T02:18:37+00:00",
+                "$!": {"metadata": {"filename": "/var/log/audit/audit.log", "fileoffset": "7"}},
+            },
+            "audit",
+            {
+                "service.name": "auditd",
+                "@timestamp": "2026-11-28T12:13:37.126Z",
+                "event.action": "user_auth",
+                "message": AUDIT,
+            },
         ),
         (entry("Failed password for root", SYSLOG_IDENTIFIER="sshd"), "audit", {"service.name": "sshd"}),
         (entry("x", _SYSTEMD_UNIT="backup@full.service"), "system", {"service.name": "backup@"}),

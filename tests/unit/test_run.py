@@ -73,6 +73,16 @@ def test_what_would_begin_too_late_is_told_and_skipped(
     assert "skipped a story" in capsys.readouterr().out
 
 
+def test_the_last_line_counts_and_the_one_before_says_the_minutes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "BEGAN", run.time.monotonic() - 47.5 * 60)
+    monkeypatch.setattr(run, "prove", lambda _asked: run.Outcome(12, 1, told=("FAILED a story\n",)))
+    monkeypatch.setattr(sys, "argv", ["bin/test", "--fast"])
+    assert run.main() == 1
+    assert capsys.readouterr().out.splitlines() == ["FAILED a story", "47.5 minutes", "12 passed, 1 failed"]
+
+
 def test_each_commit_begins_with_another_story() -> None:
     stories = ["edge", "etcd", "redis"]
     assert run.turned(stories, "") == stories

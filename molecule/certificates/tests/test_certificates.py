@@ -109,3 +109,16 @@ def test_a_request_for_more_than_was_granted_is_refused(service: None) -> None:
     assert "it asks for the names ['DNS:lb1.trading.internal', 'DNS:story.internal']" in said, ran.output
     assert "Nothing was signed" in said
     assert (serial("story"), served()) == before
+
+
+def test_no_other_service_passes_for_a_database() -> None:
+    """pgbouncer checks the address that it calls, and the database's certificates alone have it."""
+    (called,) = set(re.findall(r"host=(\S+)", inside("app1", "cat /etc/pgbouncer/pgbouncer.ini")))
+    look = f"for one in {PKI}/*/cert.pem; do echo $one $(openssl x509 -noout -checkip {called} -in $one); done"
+    passes = {
+        f"{host} {line.split()[0]}"
+        for host in ("db1", "db2", "ops1", "app1")
+        for line in inside(host, look).splitlines()
+        if "does match" in line
+    }
+    assert passes == {f"{host} {PKI}/postgres/cert.pem" for host in ("db1", "db2")}

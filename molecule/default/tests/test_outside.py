@@ -19,7 +19,16 @@ def open_ports(slow_looks: SlowLooks) -> dict[str, list[str]]:
     return {name: found[address(name)] for name in SCANNED}
 
 
-@pytest.mark.parametrize(("target", "ports"), [("lb1", ["22", "80", "443"]), ("app2", ["22"]), ("db1", ["22"])])
+# ops1: the inventory opens Grafana and Kibana to this network, and world1 sends its logs too.
+@pytest.mark.parametrize(
+    ("target", "ports"),
+    [
+        ("lb1", ["22", "80", "443"]),
+        ("app2", ["22"]),
+        ("db1", ["22"]),
+        ("ops1", ["22", "3000", "5601", "20514"]),
+    ],
+)
 def test_only_what_the_inventory_opens_answers(target: str, ports: list[str], open_ports: dict[str, list[str]]) -> None:
     assert open_ports[target] == ports
 

@@ -236,3 +236,21 @@ def test_a_blank_member_waits_for_the_one_that_has_the_data() -> None:
     data.wait_healthy()
     assert data.primary() == keeper
     assert data.sql(blank, "select system_identifier from pg_control_system()") == cluster
+
+
+@pytest.mark.long
+def test_a_member_whose_data_is_lost_is_replaced() -> None:
+    """FAULT 4, where the disk is gone, too."""
+    wanted = ("-e", "etcd_replace_member=ops1", "-e", "etcd_replace_confirm=ops1")
+    prepare()
+    with Ledger("app1", seconds=180, rate=100) as run:
+        run.wait_ready()
+        inside("ops1", "systemctl stop etcd && rm -r /var/lib/etcd/platform/member")
+        assert not healthy("ops1")
+        ran = playbook("playbooks/etcd_replace_member.yml", *wanted)
+        assert ran.code == 0, ran.output
+        wait_healthy(*MEMBERS)
+        run.result().assert_unnoticed()
+    again = site("--tags", "etcd")
+    assert again.code == 0, again.output
+    assert set(again.changed.values()) == {0}, again.output

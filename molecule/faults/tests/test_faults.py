@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import data
 import fleet
 import pytest
-from fleet import docker, inside
-from probe import Ledger, Writable, compare, prepare
+from fleet import docker
+from probe import Ledger, Writable, assert_clients_pass, compare, prepare
 
 # The fast preset (roles/postgres) on Debian 12.
-TTL = 15
+TTL = 13
 # Commits a second: enough to see each gap. bench/run failover has as many as the machine can do.
 RATE = 150
 
@@ -34,6 +36,11 @@ def beyond(name: str) -> list[str]:
     return [other for other in ("db1", "db2", "ops1") if other != name]
 
 
+def never_both(seen: dict[str, Any]) -> None:
+    """One single write in the other's time has no length, and is one too many."""
+    assert (seen["overlap_s"], seen["interleaved"]) == (0, 0), seen
+
+
 def test_2_a_partition_never_makes_two_primaries() -> None:
     """The isolated primary still hears its clients: the worst of all partitions."""
     isolated, other = data.primary(), data.replica()
@@ -45,11 +52,12 @@ def test_2_a_partition_never_makes_two_primaries() -> None:
         run.wait_ready()
         with data.cut_off(isolated, beyond(isolated)) as at:
             run.wait_writing(60)
-            time.sleep(2 * TTL - (time.monotonic() - at) if time.monotonic() - at < 2 * TTL else 0)
+            time.sleep(max(0, at + 2 * TTL - time.monotonic()))
+            data.wait_until("the isolated one is demoted", lambda: data.is_demoted(isolated), TTL)
         data.wait_healthy(120)
         seen = compare([old, new], injected=at)
         result = run.result()
-    assert seen["overlap_s"] == 0, seen
+    never_both(seen)
     assert seen["nodes"][isolated]["last_ack_s"] <= TTL, seen
     result.assert_sound()
     assert data.primary() == other
@@ -81,7 +89,7 @@ def test_3_a_frozen_agent_is_fenced_by_the_synchronous_commit(how: str) -> None:
         data.wait_healthy(120)
         seen = compare([old, new], injected=at)
         result = run.result()
-    assert seen["overlap_s"] == 0, seen
+    never_both(seen)
     result.assert_sound()
     assert data.primary() == other
 
@@ -107,13 +115,14 @@ def test_4_without_etcd_writes_go_on_while_all_members_answer() -> None:
         with data.stopped("etcd", "db1", "db2", "ops1"):
             time.sleep(2 * TTL + 5)
             refused = fleet.playbook("playbooks/switchover.yml")
+            assert_clients_pass()
         data.wait_until("etcd is back", lambda: bool(data.members()), 60)
         time.sleep(5)
         result = run.result()
     result.assert_unnoticed()
     assert (data.primary(), data.timeline()) == (before, timeline)
     assert refused.code != 0
-    assert "etcd" in refused.output
+    assert "The lock on changes lies in etcd, which could not be asked" in refused.folded, refused.output
 
 
 @pytest.mark.long
@@ -151,15 +160,16 @@ def test_6_the_replicas_host_dies_and_the_policy_is_seen() -> None:
 
 def test_7_a_replica_that_lags_is_not_switched_to() -> None:
     before, lagging = data.primary(), data.replica()
-    # Patroni lets a paused replay go on within seconds, so the pause is repeated, for half a minute at most.
-    pause = "for i in $(seq 150); do runuser -u postgres -- psql -qc 'select pg_wal_replay_pause()'; sleep 0.2; done"
-    docker("exec", "--detach", fleet.container(lagging), "sh", "-c", pause)
-    for _ in range(3):
-        data.sql(before, "select pg_logical_emit_message(false, 'lag', repeat('x', 16000000)); select pg_switch_wal()")
-    refused = fleet.playbook("playbooks/switchover.yml")
-    inside(lagging, "pkill -f '[p]g_wal_replay_pause'; runuser -u postgres -- psql -qc 'select pg_wal_replay_resume()'")
+    # What replays. A paused replay would not lag for long: Patroni lets it go on within seconds.
+    with data.frozen(lagging, "[s]tartup recovering"):
+        for _ in range(3):
+            data.sql(
+                before, "select pg_logical_emit_message(false, 'lag', repeat('x', 16000000)); select pg_switch_wal()"
+            )
+        refused = fleet.playbook("playbooks/switchover.yml")
+        assert_clients_pass()
     assert refused.code != 0, refused.output
-    assert "lag" in refused.output, refused.output
+    assert re.search(rf"{lagging} is \d+ bytes behind, the limit is 1048576", refused.folded), refused.output
     assert data.primary() == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -11,12 +12,23 @@ import edge
 import logstore
 import pytest
 import releases
+import watch
 from data import wait_until
 from fleet import address, container, docker, inside, playbook, site, standing
 from probe import execute
 
 RATE, SECONDS = 1000, 20
 HOST = "app1"
+# Of the collector, and bytes that its spool has in the story in which it is full.
+SETTINGS, SMALL = "/etc/trading-platform/log-collector/store.json", 1 << 20
+# Runs on the store's host: the timer's program, with other settings than its file's where the argument has them.
+RETAIN = """
+import json, sys
+sys.path.insert(0, "/usr/local/lib/trading-platform")
+import log_retention
+settings = json.loads(log_retention.SETTINGS.read_text()) | {"metrics": "/nowhere/it"} | json.loads(sys.argv[1])
+sys.exit(log_retention.run(log_retention.Node(settings), settings))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +39,17 @@ def _healed() -> Iterator[None]:
     logstore.wait_store()
 
 
-def finish(writing: object) -> None:
-    assert writing.wait(timeout=300) == 0  # type: ignore[attr-defined]
+def finish(writing: subprocess.Popen[str], count: int = RATE * SECONDS, rate: float = RATE) -> None:
+    """Whoever writes was not held up: as many lines a second as were wanted."""
+    took = writing.communicate(timeout=300)[0]
+    assert writing.returncode == 0
+    assert count > 0.95 * rate * float(took), f"{count} lines took {took} s"
 
 
 @pytest.mark.parametrize("host", standing())
 def test_a_line_of_any_host_is_found_exactly_once(host: str) -> None:
     run = logstore.new_run()
-    finish(logstore.write(host, run, 5))
+    finish(logstore.write(host, run, 5), 5, 0)
     logstore.delivered(run, 5, 60).assert_exactly_once()
     status, said = logstore.ask(
         "POST", "/logs-*/_search", {"query": {"term": {"http.request.id": run}}}, user="logs_reader"
@@ -52,6 +67,27 @@ def test_the_store_is_away_under_load() -> None:
     finish(writing)
     logstore.unit(logstore.COLLECTOR, "start", "elasticsearch")
     logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+
+
+@pytest.mark.long
+def test_the_store_is_away_and_the_collectors_disk_is_full() -> None:
+    """Then the hosts' journals are the queue: nobody is held up, it is told, nothing is dropped."""
+    run = logstore.new_run()
+    inside(logstore.COLLECTOR, f"cp -p {SETTINGS} /run/kept")
+    try:
+        inside(logstore.COLLECTOR, rf"sed -i -E 's/(spool_bytes.: )[0-9]+/\1{SMALL}/' {SETTINGS}")
+        logstore.unit(logstore.COLLECTOR, "restart", "log-collector")
+        logstore.unit(logstore.COLLECTOR, "stop", "elasticsearch")
+        finish(logstore.write(HOST, run, RATE * SECONDS, RATE))
+        level = "trading_log_store_waiting_bytes"
+        watch.wait_for("the metric", lambda: watch.query(f"{level} >= {SMALL}"), 90)
+        # It is written and fetched every ten seconds; by then all lines were here if nothing made them wait.
+        time.sleep(25)
+        assert float(watch.query(level)[0]["value"][1]) < 4 * SMALL
+        logstore.unit(logstore.COLLECTOR, "start", "elasticsearch")
+        logstore.delivered(run, RATE * SECONDS, 300).assert_exactly_once()
+    finally:
+        inside(logstore.COLLECTOR, f"mv /run/kept {SETTINGS} && systemctl restart log-collector")
 
 
 @pytest.mark.long
@@ -163,6 +199,44 @@ def test_plaintext_and_strangers_are_refused() -> None:
     # From another host there is not even a door to the store.
     closed = docker("exec", container("lb1"), "curl", "-skS", "-m", "3", f"https://{at}:9200/")
     assert closed.code != 0, closed.output
+
+
+def indices(stream: str) -> list[str]:
+    """Those that lie behind a stream, or a pattern of streams."""
+    return [one["index"] for one in logstore.ask("GET", f"/_cat/indices/{stream}?format=json&expand_wildcards=all")[1]]
+
+
+@pytest.mark.long
+def test_what_is_past_its_time_is_deleted_and_the_index_that_is_written_to_stays() -> None:
+    """Redis' stream, whose lines nobody misses: one that is made up could not be made, and never be taken away."""
+    streams = {one["name"] for one in logstore.ask("GET", "/_resolve/index/logs-*")[1]["data_streams"]}
+    stream = next(name for name in streams if name.startswith("logs-redis-"))
+    others = {index for name in streams - {stream} for index in indices(name)}
+    old, new = logstore.new_run(), logstore.new_run()
+
+    def written(run: str) -> None:
+        document = {"@timestamp": "2026-01-01T00:00:00Z", "message": "story", "http": {"request": {"id": run}}}
+        lines = f"{json.dumps({'create': {'_index': stream}})}\n{json.dumps(document)}\n"
+        status, said = logstore.ask("POST", "/_bulk", lines, user="logs_writer")
+        assert (status, said["errors"], logstore.count(run)) == (200, False, 1)
+
+    def retained(retention: str, hours: float) -> str:
+        given = json.dumps({"retentions": {stream: retention}, "rollover_hours": hours})
+        return execute(logstore.COLLECTOR, "python3", "-B", "-c", RETAIN, given)
+
+    written(old)
+    before = indices(stream)
+    assert "deleted" not in retained("30d", 0)
+    # Time to begin a new index, and none to delete one.
+    assert (set(before) < set(indices(stream)), logstore.count(old)) == (True, 1)
+    written(new)
+    said = retained("0m", 24)
+    assert all(f"deleted {index}" in said for index in before), said
+    assert (len(indices(stream)), logstore.count(old), logstore.count(new)) == (1, 0, 1)
+    assert others <= set(indices("logs-*")), "another stream's"
+    # With its own settings it knows every stream that there is.
+    logstore.unit(logstore.COLLECTOR, "start", "log-retention.service")
+    assert "left alone" not in inside(logstore.COLLECTOR, "journalctl --sync; journalctl -q -u log-retention -o cat")
 
 
 @pytest.mark.long

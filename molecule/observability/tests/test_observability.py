@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 
 import pytest
@@ -117,17 +116,31 @@ PKI = "/etc/trading-platform/pki/exporter"
 SHOWN = ["--cacert", f"{PKI}/ca.pem", "--cert", f"{PKI}/fullchain.pem", "--key", f"{PKI}/key.pem"]
 
 
+STRANGERS = [
+    ("http", []),
+    ("https", SHOWN[:2]),
+    ("https", SHOWN),
+    ("https", [*SHOWN[:2], "-u", "platform:guessed"]),
+]
+
+
 @pytest.mark.parametrize("port", [9090, 9093])
-@pytest.mark.parametrize(
-    ("scheme", "options"),
-    [("http", []), ("https", SHOWN[:2]), ("https", SHOWN), ("https", [*SHOWN[:2], "-u", "platform:guessed"])],
-)
+@pytest.mark.parametrize(("scheme", "options"), STRANGERS)
 def test_prometheus_and_alertmanager_answer_nobody_without_a_password(
     scheme: str, options: list[str], port: int
 ) -> None:
     # The firewall lets no other host in; who has got past it is refused by the service, so it is asked on its own host.
     assert code("ops1", f"{scheme}://{address('ops1')}:{port}/api/v1/query?query=up", *options) in ("400", "401")
     assert code("app1", f"{scheme}://{address('ops1')}:{port}/api/v1/query?query=up", *options) == "000"
+
+
+@pytest.mark.parametrize("host", ["ops1", "app1"])
+def test_grafana_answers_nobody_without_a_password(host: str) -> None:
+    """Its door is open to those who look at dashboards, which are all hosts here."""
+    url = f"{address('ops1')}:3000/api/search"
+    plain, *others = [code(host, f"{scheme}://{url}", *options) for scheme, options in STRANGERS]
+    assert plain in ("000", "400")
+    assert others == ["401"] * 3
 
 
 @pytest.mark.parametrize("host", EVERYBODY)
@@ -167,24 +180,8 @@ def test_no_exporter_is_reached_past_the_front(host: str) -> None:
 
 def test_every_panel_asks_what_prometheus_understands_and_has() -> None:
     """All queries of all dashboards; those that are empty while all is well are declared so where they are made."""
-    # What a drill measured is there after one that went well; the last one of the story of the backups does not.
-    if not watch.query("trading_drill_rto_seconds"):
-        ran = playbook("playbooks/dr_drill.yml")
-        assert ran.code == 0, ran.output
-        wait_until("the drill's figures are scraped", lambda: bool(watch.query("trading_drill_rto_seconds")), 60)
-    told = watch.panels()
-    assert len(told) > 100
-    failed = [f"{panel}: {answer['error']}" for panel, _query, answer in told if "error" in answer]
-    assert not failed, "\n".join(failed)
-    found = [(panel, query, answer["data"]["result"]) for panel, query, answer in told]
-    empty = [panel for panel, query, series in found if not series and not query["may_be_empty"]]
-    assert not empty, "\n".join(empty)
-    nameless = [
-        f"{panel}: {query['legend']} names a label that there is not"
-        for panel, query, series in found
-        if any(set(re.findall(r"{{(\w+)}}", query["legend"])) - one["metric"].keys() for one in series)
-    ]
-    assert not nameless, "\n".join(nameless)
+    faults = watch.panel_faults()
+    assert not faults, "\n".join(faults)
 
 
 def test_no_file_differs_from_what_landed() -> None:
@@ -224,9 +221,10 @@ def test_an_alert_arrives_outside_and_clears() -> None:
 
 
 @pytest.mark.long
-def test_the_watchdog_is_heard_outside_and_its_silence_too() -> None:
+@pytest.mark.parametrize("unit", ["prometheus", "prometheus-alertmanager"])
+def test_the_watchdog_is_heard_outside_and_its_silence_too(unit: str) -> None:
     began = watch.now()
-    inside("ops1", "systemctl stop prometheus")
+    inside("ops1", f"systemctl stop {unit}")
     try:
         # 40 s until its last alert ends, 75 s of the switch's own patience, and one word more in between.
         watch.wait_for(
@@ -235,12 +233,71 @@ def test_the_watchdog_is_heard_outside_and_its_silence_too() -> None:
             180,
         )
     finally:
-        inside("ops1", "systemctl start prometheus")
+        inside("ops1", f"systemctl start {unit}")
     watch.wait_for(
         "the watchdog",
         lambda: [one for one in watch.told(began) if one["to"] == "deadman" and one["status"] == "cleared"],
         120,
     )
+
+
+@pytest.mark.long
+def test_what_the_receiver_missed_it_hears_once_it_is_back() -> None:
+    """And until then Prometheus knows that somebody was not called."""
+    began = watch.now()
+    inside("world1", "systemctl stop alerts")
+    try:
+        inside("lb2", "systemctl stop nginx")
+        firing = 'ALERTS{alertname="NginxDown", instance="lb2", alertstate="firing"}'
+        watch.wait_for("the alert", lambda: watch.query(firing), 120)
+        missed = 'ALERTS{alertname="NotificationsNotDelivered", integration="webhook"}'
+        watch.wait_for("the alert about it", lambda: watch.query(missed), 90)
+        assert not watch.paged("NginxDown", began, "firing", instance="lb2")
+        inside("world1", "systemctl start alerts")
+        watch.wait_for("a page", lambda: watch.paged("NginxDown", began, "firing", instance="lb2"), 60)
+    finally:
+        inside("world1", "systemctl start alerts")
+        inside("lb2", "systemctl start nginx")
+    watch.wait_for("the all-clear", lambda: watch.paged("NginxDown", began, "resolved", instance="lb2"), 120)
+
+
+AMTOOL = (
+    "amtool --alertmanager.url=https://127.0.0.1:9093 "
+    "--http.config.file=/etc/trading-platform/alertmanager/amtool.yml alert add"
+)
+
+
+def say(name: str, severity: str, instance: str, ends: str = "3 min") -> None:
+    """To Alertmanager, as Prometheus would."""
+    labels = f"{name} severity={severity} instance={instance} env=story --annotation=summary=story"
+    inside("ops1", f"{AMTOOL} {labels} --end=$(date -ud '{ends}' +%FT%TZ)")
+
+
+def test_of_a_dead_host_nothing_else_is_told_and_what_is_only_news_comes_by_mail() -> None:
+    dead, well = "story-dead", "story-well"
+    follows = [("NginxDown", "critical", dead), ("HostUnitFailed", "warning", dead), ("HostRebooted", "info", dead)]
+    others = [("NginxDown", "critical", well), ("HostUnitFailed", "warning", well), ("HostRebooted", "info", well)]
+    began = watch.now()
+
+    def mails() -> list[str]:
+        return [one["text"] for one in watch.told(began) if one["to"] == "email"]
+
+    try:
+        say("HostDown", "critical", dead)
+        watch.wait_for("its page", lambda: watch.paged("HostDown", began, "firing", instance=dead), 30)
+        for one in follows + others:
+            say(*one)
+        for name, _severity, _instance in others[:2]:
+            watch.wait_for(name, lambda name=name: watch.paged(name, began, "firing", instance=well), 30)  # type: ignore[misc]
+        watch.wait_for("a mail", lambda: [text for text in mails() if well in text], 30)
+        # Two more looks of each group.
+        time.sleep(12)
+        told = [one for notification in watch.told(began) for one in watch.alerts_of(notification)]
+        assert {name for name, _status, labels in told if labels.get("instance") == dead} == {"HostDown"}
+        assert not [text for text in mails() if dead in text]
+    finally:
+        for name, severity, instance in [*follows, *others, ("HostDown", "critical", dead)]:
+            say(name, severity, instance, "now")
 
 
 def test_a_silence_is_begun_and_ended() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import fleet
 import pytest
 import watch
 from fleet import inside, playbook
-from probe import Ledger, Result, prepare
+from probe import Ledger, Result, assert_clients_pass, prepare, through_dbproxy
 
 # Needs a restart, and means nothing to anybody.
 SETTING, VALUE = "track_activity_query_size", "2048"
@@ -50,10 +51,6 @@ def leaderless(name: str) -> bool:
     )
 
 
-def folded(ran: fleet.Ran) -> str:
-    return re.sub(r"\s+", " ", ran.output)
-
-
 def unnoticed(result: Result) -> None:
     result.assert_unnoticed()
 
@@ -71,9 +68,9 @@ def test_a_failover_where_nobody_may_take_over_by_himself() -> None:
     finally:
         data.start_host(lost)
     assert refused.code != 0
-    assert "is not the synchronous standby" in folded(refused), refused.output
+    assert "is not the synchronous standby" in refused.folded, refused.output
     assert ran.code == 0, ran.output
-    assert re.search(rf"measured: {other} writable [0-9.]+ s after the request", folded(ran)), ran.output
+    assert re.search(rf"measured: {other} writable [0-9.]+ s after the request", ran.folded), ran.output
     data.wait_healthy()
     assert data.primary() == other
 
@@ -91,6 +88,21 @@ def test_a_failback_goes_to_the_preferred_primary() -> None:
     # The dashboards' line of a failover, asked for as Grafana does: once a minute.
     marks = next(one["expr"] for one in watch.queries() if one["panel"] == "failovers")
     watch.wait_for("its mark", lambda: watch.query(f"max_over_time(({marks})[3m:15s])"), 60)
+
+
+def test_a_setting_that_needs_a_restart_is_told_and_restarts_nobody() -> None:
+    before = {name: started(name) for name in data.DATABASES}
+    asked = json.dumps({"postgres_settings": {SETTING: VALUE}})
+    try:
+        ran = playbook("site.yml", "--tags", "postgres", "-e", asked)
+        assert ran.code == 0, ran.output
+        assert "a restart is pending on db1, db2" in ran.folded, ran.output
+        assert all(pending().values())
+    finally:
+        back = playbook("site.yml", "--tags", "postgres")
+    assert back.code == 0, back.output
+    assert "a restart is pending" not in back.folded, back.output
+    assert {name: started(name) for name in data.DATABASES} == before
 
 
 def test_a_rolling_restart_takes_the_replica_first_and_the_primary_by_a_switchover() -> None:
@@ -123,8 +135,76 @@ def test_retiring_needs_the_hosts_name_typed() -> None:
     for typed in ([], ["-e", f"confirm={replica}x"]):
         ran = playbook("playbooks/retire_database.yml", "-e", f"member={replica}", *typed)
         assert ran.code != 0
-        assert "Nothing was touched" in folded(ran), ran.output
+        assert "Nothing was touched" in ran.folded, ran.output
     assert data.is_healthy()
+
+
+def test_a_retired_host_keeps_its_data_and_comes_back_by_site() -> None:
+    gone, stays = data.replica(), data.primary()
+    disk = data.sql(gone, "show data_directory")
+    left = json.dumps({"postgres_members": [stays], "member": gone, "confirm": gone})
+    with Ledger("app1", seconds=180, rate=100) as run:
+        run.wait_ready()
+        ran = playbook("playbooks/retire_database.yml", "-e", left)
+        assert ran.code == 0, ran.output
+        assert inside(gone, "systemctl is-active patroni; systemctl is-enabled patroni; true").split() == [
+            "inactive",
+            "disabled",
+        ]
+        assert inside(gone, f"cat {disk}/PG_VERSION").strip()
+        run.wait_writing()
+        back = playbook("site.yml", "--tags", "postgres")
+        assert back.code == 0, back.output
+        data.wait_healthy()
+        unnoticed(run.result())
+    assert data.primary() == stays
+
+
+def test_a_check_of_a_switchover_says_what_it_would_do() -> None:
+    before = data.primary(), data.replica(), data.timeline()
+    ran = playbook("playbooks/switchover.yml", "--check")
+    assert ran.code == 0, ran.output
+    assert f"plan: switch from {before[0]} to {before[1]}" in ran.folded, ran.output
+    assert (data.primary(), data.replica(), data.timeline()) == before
+
+
+def test_the_automatic_failover_is_paused_and_resumed_once() -> None:
+    """By the module alone, as somebody does in an emergency."""
+    asked = {
+        "scope": "trading",
+        "members": {name: fleet.address(name) for name in data.DATABASES},
+        "password": "{{ postgres_api_password }}",
+    }
+
+    def ask(state: str) -> fleet.Ran:
+        module = ("-m", "trading.platform.patroni_cluster", "-a", json.dumps({**asked, "state": state}))
+        return fleet.run("ansible", "db1", "-i", fleet.INVENTORY, "-b", *module)
+
+    try:
+        for state, word, maintenance in (("pause", "paused", True), ("resume", "on", False)):
+            first, again = ask(state), ask(state)
+            assert f"automatic failover is {word} on every member" in first.folded, first.output
+            assert f"nothing to do: automatic failover is {word} already" in again.folded, again.output
+            assert ("Maintenance mode: on" in inside("db1", f"{data.PATRONICTL} list")) == maintenance
+    finally:
+        ask("resume")
+
+
+def test_readers_are_sent_to_the_replica() -> None:
+    data.wait_healthy()
+    assert through_dbproxy("select pg_is_in_recovery()", "trading_ro").output.strip() == "t"
+
+
+def test_the_proxies_hold_queries_back_and_let_them_on() -> None:
+    try:
+        paused = playbook("playbooks/dbproxy_pause.yml")
+        held = [through_dbproxy("select 1", host=name, seconds=2) for name in ("app1", "app2")]
+    finally:
+        resumed = playbook("playbooks/dbproxy_resume.yml")
+    assert paused.code == 0, paused.output
+    assert [ran.code for ran in held] == [124, 124], held
+    assert resumed.code == 0, resumed.output
+    assert_clients_pass()
 
 
 def test_ctrl_c_of_a_switchover_lets_the_clients_on() -> None:

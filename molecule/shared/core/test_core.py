@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
+from pathlib import Path
 
 import data
 import fleet
 import pytest
-from probe import Ledger, prepare
+from probe import Ledger, prepare, through_dbproxy, trusted
+
+# How long nobody may write when the primary's host dies. Patroni of Debian 13 accepts no ttl below 20 s, and on that
+# the wait depends; on Debian 12 it is 13 s.
+HOST_GAP_S = 25 if fleet.NAME == "trixie" else 20
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,7 +72,7 @@ def test_the_primarys_host_dies_and_returns_as_the_synchronous_replica() -> None
         data.wait_healthy()
         result = run.result()
     result.assert_sound()
-    assert result.longest_gap_s < 25, result.figures
+    assert result.longest_gap_s < HOST_GAP_S, result.figures
     assert data.members()[lost]["Role"] == "Sync Standby"
 
 
@@ -116,3 +122,52 @@ def test_etcd_tells_nothing_without_a_password() -> None:
     ran = fleet.docker("exec", "--env=ETCDCTL_API=3", fleet.container("db1"), *ask.split())
     assert ran.code != 0
     assert "user name is empty" in ran.output, ran.output
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create role intruder",
+        "create table ledger.mine ()",
+        "select * from pg_authid",
+        "select pgbouncer.user_lookup('trading_owner')",
+        # It reads both, and changes neither: money moves by functions, the history is the owner's.
+        "insert into ledger.entries values (1, 1, 1)",
+        "insert into migrations.schema_migrations values (0, '', '')",
+    ],
+)
+def test_the_applications_role_may_not(statement: str) -> None:
+    said = through_dbproxy(statement)
+    assert "permission denied" in said.output, said
+
+
+def test_the_server_knows_checksums_tls_and_one_superuser() -> None:
+    main = data.primary()
+    assert data.sql(main, "show data_checksums") == "on"
+    ways = data.sql(main, "select distinct type, auth_method, error from pg_hba_file_rules order by type")
+    assert ways == "hostssl|scram-sha-256|\nlocal|peer|"
+    assert data.sql(main, "select rolname from pg_roles where rolsuper") == "postgres"
+
+
+def test_a_change_of_structure_is_told_to_the_journal() -> None:
+    main, schema = data.primary(), f"audited_{secrets.token_hex(4)}"
+    assert "pgaudit" in data.sql(main, "show shared_preload_libraries").split(",")
+    data.sql(main, f"create schema {schema}; drop schema {schema}", "trading")
+    look = f"journalctl --unit patroni --since -2min | grep -q 'AUDIT: .*CREATE SCHEMA.*{schema}'"
+    data.wait_until("the audit's line", lambda: fleet.docker("exec", fleet.container(main), "sh", "-c", look).code == 0)
+
+
+def test_patroni_changes_nothing_for_a_certificate_without_the_password() -> None:
+    shown = "cd /etc/trading-platform/pki/postgres && curl --cacert ca.pem --cert fullchain.pem --key key.pem"
+    ask = f"{shown} -s -o /dev/null -w '%{{http_code}}' https://{fleet.address('db2')}:8008/config"
+    assert fleet.inside("db1", ask) == "200"
+    assert fleet.inside("db1", f"{ask} -X PATCH -d '{{}}'") == "401"
+
+
+def test_sslyze_finds_postgresqls_tls_modern(tmp_path: Path) -> None:
+    main, roots = data.primary(), tmp_path / "roots.pem"
+    roots.write_text(trusted())
+    asked = ("--starttls=postgres", "--mozilla_config=modern", "--certinfo", "--certinfo_ca_file", roots)
+    with data.opened(main, 5432):
+        ran = fleet.run("sslyze", *asked, f"{fleet.address(main)}:5432")
+    assert ran.code == 0, ran.output

@@ -16,12 +16,13 @@ EVERY = 0.02
 
 @dataclass(frozen=True)
 class Entry:
-    """One outcome: its letter, when it was known (CLOCK_MONOTONIC), which write, and for a failure its kind."""
+    """One outcome: its letter, when it was known (CLOCK_MONOTONIC), which write, for a failure its kind, how long."""
 
     letter: str
     at: float
     reference: str
     kind: str = ""
+    took: float = 0.0
 
 
 @dataclass
@@ -48,8 +49,8 @@ def parse(lines: Iterable[str]) -> Told:
         elif letter == "TAIL":
             told.tail = json.loads(rest)
         else:
-            at, reference, kind = rest.split("\t")
-            told.entries.append(Entry(letter, float(at), reference, kind))
+            at, reference, kind, took = rest.split("\t")
+            told.entries.append(Entry(letter, float(at), reference, kind, float(took)))
     return told
 
 
@@ -75,8 +76,8 @@ class Journal:
         with self._lock:
             self._lines.append(f"{word}\t{json.dumps(values)}\n")
 
-    def add(self, letter: str, at: float, reference: str, kind: str = "") -> None:
-        line = f"{letter}\t{at:.6f}\t{reference}\t{kind}\n"
+    def add(self, letter: str, at: float, reference: str, kind: str = "", took: float = 0.0) -> None:
+        line = f"{letter}\t{at:.6f}\t{reference}\t{kind}\t{took:.6f}\n"
         with self._lock:
             self._lines.append(line)
 

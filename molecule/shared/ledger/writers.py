@@ -94,7 +94,7 @@ class Writer:
             connected = connected or self.connected(reference)
             if self.run.stop.is_set() or not self.run.take():
                 break
-            self.busy_since = time.monotonic()
+            self.busy_since = began = time.monotonic()
             try:
                 self.client.write(reference)
             except WriteError as error:
@@ -104,7 +104,7 @@ class Writer:
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 now = time.monotonic()
-                self.run.journal.add(ACKNOWLEDGED, now, reference)
+                self.run.journal.add(ACKNOWLEDGED, now, reference, took=now - began)
                 self.count, self.last, pause = self.count + 1, now, 0.05
             finally:
                 self.busy_since = None

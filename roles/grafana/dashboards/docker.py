@@ -33,7 +33,7 @@ BOARD = Board(
             "Containers running, as planned",
             'sum(engine_daemon_container_states_containers{HERE,state="running"})',
             "none",
-            NEUTRAL,
+            NEUTRAL.because("how many are planned is the inventory's business"),
             "All hosts together. playbooks/resource_usage.yml lists them.",
         ),
         stat(
@@ -60,7 +60,7 @@ BOARD = Board(
             "Containers by state, steady",
             "sum by (instance, state) (engine_daemon_container_states_containers{HERE})",
             "none",
-            NEUTRAL,
+            NEUTRAL.because("one limit cannot fit lines of different kinds"),
             "A release adds some and takes as many away. Stopped ones are the way back of a rollback.",
             legend="{{instance}} {{state}}",
         ),
@@ -82,7 +82,7 @@ BOARD = Board(
                 "Restarts": "trading_container_restarts{HERE}",
             },
             "none",
-            NEUTRAL,
+            NEUTRAL.because("columns of different kinds, each with its own good value"),
             "By name. Restarts are the engine's own, after a crash; docker logs NAME says why.",
         ),
         timeseries(

@@ -139,7 +139,7 @@ BOARD = Board(
                 "Server runs": "patroni_postgres_running{ENV}",
             },
             "none",
-            NEUTRAL,
+            NEUTRAL.because("columns of different kinds, each with its own good value"),
             "What each Patroni says of itself. Another timeline than the primary's means that a member did not follow.",
             width=24,
         ),

@@ -130,7 +130,7 @@ BOARD = Board(
                 ),
             },
             "Bps",
-            NEUTRAL,
+            NEUTRAL.because("how much a network carries is not known here"),
             "Bytes a second, in above and out below the line. There is no good figure; a change without a reason "
             "is the news.",
         ),

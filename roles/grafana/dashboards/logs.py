@@ -79,7 +79,7 @@ BOARD = Board(
             "Lines a second, as usual: created",
             "sum by (result) (rate(trading_log_store_documents_total{ENV}[$__rate_interval]))",
             "ops",
-            NEUTRAL,
+            NEUTRAL.because("one limit cannot fit lines of different kinds"),
             "What became of them. Known ones came twice after a fault and are stored once; refused and strange ones "
             "are in the collector's file.",
             legend="{{result}}",

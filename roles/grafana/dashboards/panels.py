@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 GREEN, ORANGE, RED, PLAIN = "green", "orange", "red", "blue"
 # As wide as a dashboard.
@@ -24,10 +24,16 @@ class Thresholds:
     """Colours from a value on, the first one from minus infinity. Without steps the figure has no good side."""
 
     steps: tuple[tuple[float | None, str], ...] = ((None, PLAIN),)
+    # Of a figure without a good side: why it has none.
+    why: str = ""
 
     @property
     def judges(self) -> bool:
         return len(self.steps) > 1
+
+    def because(self, why: str) -> Thresholds:
+        """No colours, and that on purpose."""
+        return replace(self, why=why)
 
 
 NEUTRAL = Thresholds()

@@ -89,7 +89,7 @@ BOARD = Board(
                 ),
             },
             "ops",
-            NEUTRAL,
+            NEUTRAL.because("one limit cannot fit lines of different kinds"),
             "The primary's are the market's. Many rollbacks are errors that the application swallows.",
         ),
         timeseries(
@@ -136,7 +136,7 @@ BOARD = Board(
                 "{{instance}} waiting": "sum by (instance) (pgbouncer_pools_client_waiting_connections{ENV})",
             },
             "none",
-            NEUTRAL,
+            NEUTRAL.because("one limit cannot fit lines of different kinds"),
             "Clients with and without a server connection, by app host.",
         ),
         timeseries(
@@ -165,7 +165,7 @@ BOARD = Board(
             "Size, growing slowly",
             'trading_pg_database_size_bytes{HERE,datname!~"template.*|postgres"}',
             "bytes",
-            NEUTRAL,
+            NEUTRAL.because("how large is too large is the disk's business"),
             "Of each database. Backups and a failback take longer with it.",
             legend="{{instance}} {{datname}}",
         ),

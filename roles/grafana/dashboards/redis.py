@@ -87,7 +87,7 @@ BOARD = Board(
             "Commands a second, as usual",
             'rate(redis_commands_processed_total{job="redis",HERE}[$__rate_interval])',
             "ops",
-            NEUTRAL,
+            NEUTRAL.because("load has no good side: what it does to answers has its own panel"),
             "How much is asked. Replication counts on the replica.",
         ),
         timeseries(
@@ -107,7 +107,7 @@ BOARD = Board(
                 "{{instance}} blocked": 'redis_blocked_clients{job="redis",HERE}',
             },
             "none",
-            NEUTRAL,
+            NEUTRAL.because("one limit cannot fit lines of different kinds"),
             "Connections. Those that wait for a job (BLPOP, XREAD) count as blocked, and are no trouble.",
         ),
         timeseries(
@@ -134,7 +134,7 @@ BOARD = Board(
             "Who is what: one master, the others replicas",
             'sum by (instance, role, redis_version) (redis_instance_info{job="redis",ENV})',
             "none",
-            NEUTRAL,
+            NEUTRAL.because("always 1: the other columns tell"),
             "What each member says of itself.",
             legend="Up",
             width=24,

@@ -111,7 +111,7 @@ BOARD = Board(
                 "MB behind": "env:postgres_replication_lag_bytes:max{ENV} / 1048576",
             },
             "none",
-            NEUTRAL,
+            NEUTRAL.because("one limit cannot fit lines of different kinds"),
             "More in the dashboard PostgreSQL.",
         ),
         timeseries(

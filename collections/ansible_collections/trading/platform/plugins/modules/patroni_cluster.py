@@ -98,6 +98,10 @@ options:
     description: How long to wait for an outcome, in seconds.
     type: int
     default: 120
+  landed:
+    description: Members' own files have just changed. V(state=configured) waits until they say whether to restart.
+    type: bool
+    default: false
   settle:
     description: Seconds between the candidate being writable and the resuming, for the checks of haproxy to see it.
     type: float
@@ -280,6 +284,7 @@ SPEC: dict[str, Any] = {
     "max_lag_bytes": {"type": "int", "default": 1 << 20},
     "allow_data_loss": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 120},
+    "landed": {"type": "bool", "default": False},
     "settle": {"type": "float", "default": 0.2},
     "proxies": {"type": "list", "elements": "dict", "default": [], "options": PROXY},
     "proxies_required": {"type": "bool", "default": True},
@@ -312,6 +317,7 @@ def options(params: dict[str, Any]) -> Options:
         max_lag=params["max_lag_bytes"],
         allow_data_loss=params["allow_data_loss"],
         timeout=params["timeout"],
+        landed=params["landed"],
         settle=params["settle"],
         proxies=[Proxy(**proxy) for proxy in params["proxies"]],
         access=Access(params["proxy_password"], params["ca"]) if params["proxy_password"] else None,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,6 +79,11 @@ def configured(client: Client, options: Options, check: bool) -> Result:
         view = _taken_up(client, view, patch, bool(parameters))
         if settings.patch_for(view.config, options.config):
             raise PatroniError("the settings were sent, and GET /config does not show them; somebody else edits them")
+        result.facts = facts(view)
+    if options.landed and not check:
+        # Patroni reads its file again between two loops, and says in the next one whether it needs a restart.
+        time.sleep(2 * view.loop_wait + 1)
+        view = client.cluster()
         result.facts = facts(view)
     pending = [member.name for member in view.members if member.pending_restart]
     result.facts["restart_parameters"] = parameters

@@ -33,6 +33,7 @@ class Options:
     max_lag: int = 1 << 20
     allow_data_loss: bool = False
     timeout: float = 120.0
+    landed: bool = False
     settle: float = 0.2
     proxies: Sequence[Proxy] = ()
     access: Access | None = None

@@ -94,7 +94,7 @@ def logfmt(text: str, document: Document) -> bool:
 
 
 # 2026-11-22 02:18:37,123 INFO: no action; nginx: 2026/11/22 02:18:37 [error] 12#12: *3 ...; pgbouncer: 2026-... UTC
-# [1] LOG ...
+# [1] LOG ...; haproxy: [WARNING]  (12) : Server ...
 PLAIN = (
     re.compile(
         r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ )?(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL): (?P<text>.*)$",
@@ -102,6 +102,7 @@ PLAIN = (
     ),
     re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?P<level>\w+)\] (?P<text>.*)$", re.DOTALL),
     re.compile(r"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC )?\[\d+\] (?P<level>[A-Z]+) (?P<text>.*)$", re.DOTALL),
+    re.compile(r"^\[(?P<level>ALERT|WARNING|NOTICE)\] +\(\d+\) : (?P<text>.*)$", re.DOTALL),
 )
 
 
