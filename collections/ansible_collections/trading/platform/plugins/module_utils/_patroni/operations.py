@@ -81,8 +81,8 @@ def configured(client: Client, options: Options, check: bool) -> Result:
             raise PatroniError("the settings were sent, and GET /config does not show them; somebody else edits them")
         result.facts = facts(view)
     if options.landed and not check:
-        # Patroni reads its file again between two loops, and says in the next one whether it needs a restart.
-        time.sleep(2 * view.loop_wait + 1)
+        # Patroni reads its file again between two loops, and asks the server a second later what waits for a restart.
+        time.sleep(view.loop_wait + 2)
         view = client.cluster()
         result.facts = facts(view)
     pending = [member.name for member in view.members if member.pending_restart]
