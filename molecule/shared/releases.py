@@ -17,9 +17,10 @@ PLACE = "/var/lib/trading-platform/app"
 NOTHING = json.dumps({"live": None, "other": None})
 REGISTRY = "docker-registry"
 # Tasks of deploy.yml, as its output names them.
-PLAN, PULL, SWAP, SWAPPED, SWAP_2 = (
+PLAN, PULL, MIGRATE, SWAP, SWAPPED, SWAP_2 = (
     "Plan | Say what comes",
     "Prepare | Pull everywhere",
+    "Prepare | Migrate the database",
     "Swap | app1",
     "Swap | Remember what it returned",
     "Swap | app2",
