@@ -147,6 +147,15 @@ def any_release() -> None:
         converge("v1")
 
 
+@contextlib.contextmanager
+def maintenance(host: str) -> Iterator[None]:
+    inside(host, f"echo 'kernel update, by ada' > {PLACE}/maintenance")
+    try:
+        yield
+    finally:
+        inside(host, f"rm {PLACE}/maintenance")
+
+
 def environment(**more: str) -> dict[str, str]:
     """The inventory's app_env, with some of it another."""
     values = yaml.safe_load((INVENTORY / "group_vars/all/app.yml").read_text())

@@ -12,18 +12,7 @@ from collections.abc import Iterator
 import pytest
 import releases
 from fleet import inside, run
-from releases import another, refused, starts
-
-MAINTENANCE = f"{releases.PLACE}/maintenance"
-
-
-@contextlib.contextmanager
-def maintenance(host: str) -> Iterator[None]:
-    inside(host, f"echo 'kernel update, by ada' > {MAINTENANCE}")
-    try:
-        yield
-    finally:
-        inside(host, f"rm {MAINTENANCE}")
+from releases import another, maintenance, refused, starts
 
 
 @pytest.fixture(autouse=True, scope="module")

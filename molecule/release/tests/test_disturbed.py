@@ -83,7 +83,7 @@ def test_without_a_registry_nothing_begins(load: Traffic) -> None:
 
 
 def test_an_app_host_dies(load: Traffic) -> None:
-    """At most the requests in flight fail, and clients of the other host notice nothing. Nobody does when it returns."""
+    """At most the requests in flight fail, clients of the other host notice nothing, and its return nobody does."""
     with load.window() as before:
         time.sleep(3)
     in_flight = round(before.requests / before.seconds * before.p99_ms / 1000) + 1

@@ -96,5 +96,9 @@ def test_a_canary_that_was_killed_is_given_up_by_going_back() -> None:
     with arrived_at("Canary | Wait", "canary", release="leaky", steps=[1], hold=60):
         pass
     refused("rollback", "a canary lives", "withdraw_canary=true")
+    # What is refused on one host takes the canary of no other.
+    with releases.maintenance("app2"):
+        refused("rollback", "in maintenance", withdraw_canary=True)
+    assert [releases.state(host)["other"]["purpose"] for host in releases.HOSTS] == ["canary", "canary"]
     well("rollback", withdraw_canary=True)
     one_set("v1")

@@ -13,7 +13,10 @@ from .stats import Seen
 from .world import Found
 
 PULL_REASONS: tuple[tuple[str, str], ...] = (
-    (r"unauthorized|denied|no basic auth|authentication required|\b40[13]\b", "the registry refuses the user or password"),
+    (
+        r"unauthorized|denied|no basic auth|authentication required|\b40[13]\b",
+        "the registry refuses the user or password",
+    ),
     (r"manifest.*(verification|digest)|digest mismatch|did not match", "what came is not what the digest promised"),
     (r"manifest unknown|not found|no such image|\b404\b|does not exist", "the registry has no such image"),
     (r"x509|certificate|tls:", "the registry's certificate is not trusted by this host's engine"),
