@@ -12,7 +12,7 @@ from typing import Any
 
 from . import verdicts
 from .records import ReleaseError
-from .slots import HARDENING, LABEL, TAGS, Spec
+from .slots import HARDENING, HEALTH, LABEL, TAGS, Spec
 from .world import Found
 
 NETWORK = "trading"
@@ -156,12 +156,19 @@ class Docker:
             "user": HARDENING["user"],
             "stop_signal": HARDENING["stop_signal"],
             "stop_timeout": spec.stop_timeout,
+            "healthcheck": self._asked(spec),
             "hostname": f"{spec.service}-{spec.instance}",
             "networking_config": api.create_networking_config(
                 {NETWORK: api.create_endpoint_config(ipv4_address=spec.address)}
             ),
             "host_config": api.create_host_config(**host),
         }
+
+    def _asked(self, spec: Spec) -> Any:
+        if not spec.health:
+            return None
+        times = {key: HEALTH[key] * NANO for key in ("interval", "timeout", "start_period")}
+        return self._docker.types.Healthcheck(test=["CMD", *spec.health], retries=HEALTH["retries"], **times)
 
     def arm(self, name: str) -> None:
         policy = {"Name": "unless-stopped"}

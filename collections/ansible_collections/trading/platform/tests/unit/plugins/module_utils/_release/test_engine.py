@@ -12,7 +12,8 @@ import docker
 import pytest
 import urllib3
 from ansible_collections.trading.platform.plugins.module_utils._release.engine import Docker
-from ansible_collections.trading.platform.plugins.module_utils._release.records import ReleaseError
+from ansible_collections.trading.platform.plugins.module_utils._release.records import Record, ReleaseError, Service
+from ansible_collections.trading.platform.plugins.module_utils._release.slots import specs
 
 IMAGE = "registry:5000/trading/app@sha256:" + "a" * 64
 DONE = [{"status": "Pulling from trading/app"}, {"status": "Status: Downloaded newer image"}]
@@ -24,6 +25,7 @@ class Api:
     def __init__(self, *stream: Any) -> None:
         self.stream = stream
         self.here = False
+        self.made: dict[str, Any] = {}
 
     def info(self) -> dict[str, str]:
         return {"LoggingDriver": "json-file"}
@@ -32,6 +34,21 @@ class Api:
         if not self.here:
             raise docker.errors.ImageNotFound(f"no such image: {reference}")
         return {"Id": "sha256:1"}
+
+    def create_container(self, **made: Any) -> None:
+        self.made = made
+
+    def create_host_config(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def create_endpoint_config(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def create_networking_config(self, networks: dict[str, Any]) -> dict[str, Any]:
+        return networks
+
+    def start(self, _name: str) -> None:
+        pass
 
     def pull(self, _name: str, **options: Any) -> Any:
         assert (options["tag"], options["stream"], options["decode"]) == (IMAGE.split("@")[1], True, True)
@@ -78,3 +95,27 @@ def test_what_came_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "_lines", lambda: iter(DONE))
     with pytest.raises(ReleaseError, match="not what the digest promised"):
         engine(monkeypatch, api).pull(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("health", "check"),
+    [
+        ((), None),
+        (
+            ("python3", "-m", "app", "healthy"),
+            {
+                "Test": ["CMD", "python3", "-m", "app", "healthy"],
+                "Interval": 30_000_000_000,
+                "Timeout": 10_000_000_000,
+                "Retries": 3,
+                "StartPeriod": 60_000_000_000,
+            },
+        ),
+    ],
+)
+def test_a_container_is_asked_how_it_is(monkeypatch: pytest.MonkeyPatch, health: Any, check: Any) -> None:
+    record = Record("v1", "00000001", (Service("worker", IMAGE, health=health),))
+    api = Api()
+    engine(monkeypatch, api).start(specs(record, "blue", "10.213.0.0/24"))
+    assert api.made["name"] == "trading-blue-worker-1"
+    assert api.made["healthcheck"] == check
