@@ -14,7 +14,8 @@ author: trading.platform contributors (@trading)
 description:
   - Runs a command of an image, hardened as the services are, and waits for it. Secrets are files below C(/run/secrets)
     in the container, in memory on the host, and removed in any case; no process list and no C(docker inspect) has them.
-  - One at a time. One of the same name that an earlier run left at work, because that was killed, has O(timeout) to end.
+  - One at a time. One of the same name that an earlier run left at work, because that was killed, has O(timeout) to
+    end.
 options:
   name:
     description: The container's name.

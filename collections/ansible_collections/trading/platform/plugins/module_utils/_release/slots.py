@@ -29,8 +29,8 @@ HARDENING: dict[str, Any] = {
     "security_opt": ["no-new-privileges:true"],
     "stop_signal": "SIGTERM",
 }
-# When the engine asks a container by its service's `health`, in seconds. Each asking is a process in the container. What
-# fails while it starts does not count, and so many in a row make it unhealthy, which an alert tells: nothing restarts it.
+# How often the engine asks a container by its service's `health`, in seconds; each asking is a process in it. What
+# fails while it starts does not count. So many in a row make it unhealthy: an alert says so, and nothing restarts it.
 HEALTH = {"interval": 30, "timeout": 10, "start_period": 60, "retries": 3}
 
 

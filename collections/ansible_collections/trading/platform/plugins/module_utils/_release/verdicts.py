@@ -22,7 +22,8 @@ PULL_REASONS: tuple[tuple[str, str], ...] = (
     (r"x509|certificate|tls:", "the registry's certificate is not trusted by this host's engine"),
     (r"no space left", "the disk of /var/lib/docker is full"),
     (
-        r"refused|timeout|timed out|no route|unreachable|no such host|reset by|\bEOF\b|deadline|cancell?ed|dial|\b50[0-9]\b",
+        r"refused|timeout|timed out|no route|unreachable|no such host|reset by|\bEOF\b|deadline|cancell?ed|dial"
+        r"|\b50[0-9]\b",
         "the registry does not answer",
     ),
 )

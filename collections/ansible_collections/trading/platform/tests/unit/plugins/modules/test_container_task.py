@@ -62,8 +62,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     return Engine(tmp_path)
 
 
-def task(secret: str = "one\n", **more: Any) -> tuple[int, list[str]]:
-    code, lines = container_task.run(ARGS | {"secrets": {"key": secret}} | more)
+def task(content: str = "one\n", **more: Any) -> tuple[int, list[str]]:
+    code, lines = container_task.run(ARGS | {"secrets": {"key": content}} | more)
     return code, list(lines)
 
 
