@@ -47,6 +47,7 @@ def no_container_moves() -> Iterator[None]:
         pytest.param(
             "scale", {"service": "api", "instances": ""}, ["cannot be: .*0 to 8 instances"], marks=pytest.mark.long
         ),
+        ("scale", {"service": "api", "instances": 0}, ["api takes requests", "maintenance.yml"]),
         pytest.param("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"], marks=pytest.mark.long),
     ],
 )

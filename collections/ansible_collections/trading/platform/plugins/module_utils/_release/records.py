@@ -72,6 +72,10 @@ class Record:
             self, services=tuple(replace(s, instances=instances.get(s.name, s.instances)) for s in self.services)
         )
 
+    def silenced(self) -> list[str]:
+        """Services that take requests, and have no instance that could. A record that is older may have some."""
+        return [service.name for service in self.services if service.port is not None and not service.instances]
+
     def plain(self) -> dict[str, Any]:
         """As it stands in the file."""
         services = []
@@ -190,7 +194,10 @@ def compose(
         if missing:
             raise ReleaseError(f"service {entry.get('name')}: no secret is called {', '.join(missing)}")
         entries.append(entry)
-    draft = read_record({"version": version, "configuration": "0" * 8, "services": entries}).plain()
+    read = read_record({"version": version, "configuration": "0" * 8, "services": entries})
+    if read.silenced():
+        raise ReleaseError(f"service {names(read.silenced())} takes requests, so it has at least one instance")
+    draft = read.plain()
     told = [{key: entry[key] for key in entry if key not in ("image", "instances")} for entry in draft["services"]]
     hashes = {name: hashlib.sha256(content.encode()).hexdigest() for name, content in secrets.items()}
     configuration = digest([told, hashes])[:8]

@@ -98,12 +98,20 @@ def test_a_composed_record_holds_no_secret() -> None:
     assert records.read_record(made).name == made["name"]
 
 
+def test_what_takes_no_requests_may_have_no_instance() -> None:
+    assert compose(services=[{"name": "worker", "image": "app", "instances": 0}])["services"][0]["instances"] == 0
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
         ({"secrets": {}}, "service api: no secret is called key"),
         ({"images": {}}, "image has to be by digest"),
         ({"version": "v/1"}, "version has to be"),
+        (
+            {"services": [{"name": "web", "image": "app", "port": 80, "ready": "/", "instances": 0}]},
+            "web takes requests, so it has at least one instance",
+        ),
     ],
 )
 def test_a_composition_that_fails(more: dict[str, Any], says: str) -> None:
