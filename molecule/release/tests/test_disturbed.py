@@ -11,7 +11,20 @@ import pytest
 import releases
 from fleet import inside
 from probe import Traffic
-from releases import REGISTRY, SWAP, SWAPPED, another, arrived_at, one_set, operate, refused, starts, well
+from releases import (
+    PLAN,
+    REGISTRY,
+    SWAP,
+    SWAPPED,
+    another,
+    arrived_at,
+    folded,
+    one_set,
+    operate,
+    refused,
+    starts,
+    well,
+)
 
 
 def test_a_deploy_under_way(load: Traffic) -> None:
@@ -48,6 +61,23 @@ def test_one_host_that_fails_keeps_no_other_from_going_back(load: Traffic) -> No
     one_set(old)
     # And a rollback leads elsewhere.
     assert not any(name.startswith(f"{new}-") for name in releases.state("app1")["history"])
+
+
+@pytest.mark.long
+def test_a_host_that_cannot_be_scaled_is_named(load: Traffic) -> None:
+    """Its engine ends after it was asked whether it can."""
+    releases.converge("v1")
+    with load.window() as seen, arrived_at(PLAN, "scale", instances={"api": 3}) as run:
+        run.send_signal(signal.SIGSTOP)
+        with data.stopped("docker.socket", "app2"), data.stopped("docker", "app2"):
+            run.send_signal(signal.SIGCONT)
+            output = run.communicate(timeout=240)[0]
+    assert run.returncode != 0, output
+    assert "app1 api 3: scaled app2 not known" in folded(output), output
+    data.wait_until("app2 serves with its engine", lambda: serves("app2"), 60)
+    well("scale", instances={"api": 2})
+    seen.assert_unnoticed()
+    one_set("v1")
 
 
 @pytest.mark.long

@@ -36,6 +36,7 @@ def verdict(
     error_margin: float = 0.01,
     latency_factor: float = 1.5,
     latency_slack_ms: float = 25,
+    *,
     every_service: bool = True,
 ) -> dict[str, Any]:
     """{go, lines, reasons}. What cannot be read, and what says too little, is a no."""

@@ -135,8 +135,8 @@ def scaled(world: World, instances: Mapping[str, int]) -> Plan:
     silenced = sorted(set(record.silenced()) & set(instances))
     if silenced:
         raise ReleaseError(
-            f"refused, nothing was touched: {names(silenced)} takes requests, so it keeps one instance at least: without "
-            "any the site is down. playbooks/maintenance.yml shows a page instead"
+            f"refused, nothing was touched: {names(silenced)} takes requests, so it keeps one instance at least: "
+            "without any the site is down. playbooks/maintenance.yml shows a page instead"
         )
     if not fits(draft.world, record, draft.state.live.colour):
         raise ReleaseError(
