@@ -17,9 +17,10 @@ PLACE = "/var/lib/trading-platform/app"
 NOTHING = json.dumps({"live": None, "other": None})
 REGISTRY = "docker-registry"
 # Tasks of deploy.yml, as its output names them.
-PLAN, PULL, SWAP, SWAPPED, SWAP_2 = (
+PLAN, PULL, MIGRATE, SWAP, SWAPPED, SWAP_2 = (
     "Plan | Say what comes",
     "Prepare | Pull everywhere",
+    "Prepare | Migrate the database",
     "Swap | app1",
     "Swap | Remember what it returned",
     "Swap | app2",
@@ -157,6 +158,15 @@ def inventory() -> dict[str, Any]:
 def gate(hold: str) -> dict[str, Any]:
     """The inventory's questions for Prometheus, with time for four scrapes; `hold` is what the playbook calls that."""
     return {"app_gate_questions": inventory()["app_gate_questions"], "app_gate_min_requests": 20, hold: 40}
+
+
+@contextlib.contextmanager
+def maintenance(host: str) -> Iterator[None]:
+    inside(host, f"echo 'kernel update, by ada' > {PLACE}/maintenance")
+    try:
+        yield
+    finally:
+        inside(host, f"rm {PLACE}/maintenance")
 
 
 def environment(**more: str) -> dict[str, str]:

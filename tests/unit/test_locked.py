@@ -35,5 +35,6 @@ def test_it_takes_the_lock_first_and_always_gives_it_back(name: str) -> None:
     assert does(work["always"][-1], "released")
 
 
-def test_a_failover_waits_for_nobody() -> None:
-    assert not any(does(task, "acquired") for task in tasks("failover"))
+@pytest.mark.parametrize("name", ["failover", "maintenance"])
+def test_what_an_incident_needs_waits_for_nobody(name: str) -> None:
+    assert not any(does(task, "acquired") for task in tasks(name))

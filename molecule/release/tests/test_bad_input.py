@@ -12,18 +12,7 @@ from collections.abc import Iterator
 import pytest
 import releases
 from fleet import inside, run
-from releases import another, refused, starts
-
-MAINTENANCE = f"{releases.PLACE}/maintenance"
-
-
-@contextlib.contextmanager
-def maintenance(host: str) -> Iterator[None]:
-    inside(host, f"echo 'kernel update, by ada' > {MAINTENANCE}")
-    try:
-        yield
-    finally:
-        inside(host, f"rm {MAINTENANCE}")
+from releases import another, maintenance, refused, starts
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -58,6 +47,7 @@ def no_container_moves() -> Iterator[None]:
         pytest.param(
             "scale", {"service": "api", "instances": ""}, ["cannot be: .*0 to 8 instances"], marks=pytest.mark.long
         ),
+        ("scale", {"service": "api", "instances": 0}, ["api takes requests", "maintenance.yml"]),
         pytest.param("scale", {"instances": {"apii": 2}}, ["a service is one of .*api"], marks=pytest.mark.long),
     ],
 )

@@ -11,7 +11,20 @@ import pytest
 import releases
 from fleet import inside
 from probe import Traffic
-from releases import REGISTRY, SWAP, SWAPPED, another, arrived_at, one_set, operate, refused, starts, well
+from releases import (
+    PLAN,
+    REGISTRY,
+    SWAP,
+    SWAPPED,
+    another,
+    arrived_at,
+    folded,
+    one_set,
+    operate,
+    refused,
+    starts,
+    well,
+)
 
 
 def test_a_deploy_under_way(load: Traffic) -> None:
@@ -51,6 +64,23 @@ def test_one_host_that_fails_keeps_no_other_from_going_back(load: Traffic) -> No
 
 
 @pytest.mark.long
+def test_a_host_that_cannot_be_scaled_is_named(load: Traffic) -> None:
+    """Its engine ends after it was asked whether it can."""
+    releases.converge("v1")
+    with load.window() as seen, arrived_at(PLAN, "scale", instances={"api": 3}) as run:
+        run.send_signal(signal.SIGSTOP)
+        with data.stopped("docker.socket", "app2"), data.stopped("docker", "app2"):
+            run.send_signal(signal.SIGCONT)
+            output = run.communicate(timeout=240)[0]
+    assert run.returncode != 0, output
+    assert "app1 api 3: scaled app2 not known" in folded(output), output
+    data.wait_until("app2 serves with its engine", lambda: serves("app2"), 60)
+    well("scale", instances={"api": 2})
+    seen.assert_unnoticed()
+    one_set("v1")
+
+
+@pytest.mark.long
 def test_a_canary_whose_prometheus_host_goes_away(load: Traffic) -> None:
     """It is a no, and a no of everybody: the host that asks must not be left out of going back."""
     old, new = releases.releases()["app1"], another()
@@ -83,20 +113,22 @@ def test_without_a_registry_nothing_begins(load: Traffic) -> None:
 
 
 def test_an_app_host_dies(load: Traffic) -> None:
-    """At most the requests in flight fail, and clients of the other host notice nothing."""
+    """At most the requests in flight fail, clients of the other host notice nothing, and its return nobody does."""
     with load.window() as before:
         time.sleep(3)
     in_flight = round(before.requests / before.seconds * before.p99_ms / 1000) + 1
-    with load.window() as seen:
+    with load.window() as gone:
         data.kill_host("app1")
         time.sleep(8)
-    try:
-        assert seen.failed <= max(in_flight, 4), seen.figures
-        # Those whose sockets it held are back by way of the other one.
-        assert seen.sockets_missing == 0, seen.figures
-    finally:
+    # Its ports are closed until its containers are ready: nginx sends nothing there that it could not repeat.
+    with load.window() as back:
         data.start_host("app1")
-    data.wait_until("app1 serves again", lambda: serves("app1"), 180)
+        data.wait_until("app1 serves again", lambda: serves("app1"), 180)
+        time.sleep(5)
+    assert gone.failed <= max(in_flight, 4), gone.figures
+    # Those whose sockets it held are back by way of the other one.
+    assert gone.sockets_missing == 0, gone.figures
+    back.assert_unnoticed()
     current = releases.current()
     with load.window() as after:
         assert operate("deploy", release=current).code == 0
@@ -105,10 +137,10 @@ def test_an_app_host_dies(load: Traffic) -> None:
 
 
 def serves(host: str) -> bool:
-    """A host that has just booted has its engine and its switch a while later."""
+    """A host that has just booted has its engine and its switch a while later, and opens its ports last."""
     try:
         found = releases.containers(host).values()
-        inside(host, "systemctl is-active app-proxy")
+        inside(host, "for port in 8080 3000; do ss -Hltn sport = :$port | grep -q . || exit 1; done")
     except (AssertionError, json.JSONDecodeError):
         return False
     return bool(found) and all(one["State"]["Running"] for one in found)

@@ -167,6 +167,14 @@ def test_resource_usage() -> None:
     assert re.search(r"app1.*api.*app2", releases.folded(ran.output)), ran.output
 
 
+def test_every_container_says_that_it_is_well() -> None:
+    """By its service's command, which docker runs again and again, and the alert ContainerUnhealthy listens to."""
+    for host in releases.HOSTS:
+        for name, one in releases.containers(host).items():
+            assert one["State"]["Health"]["Status"] in ("starting", "healthy"), one["State"]["Health"]
+            inside(host, " ".join(["docker exec", name, *one["Config"]["Healthcheck"]["Test"][1:]]))
+
+
 def test_containers_and_command_lines_show_no_secret(load: Traffic) -> None:
     said = inside("app1", "docker ps -aq | xargs docker inspect; ps axww")
     names = ("vault_postgres_app_password", "vault_postgres_owner_password", "vault_redis_app_password")

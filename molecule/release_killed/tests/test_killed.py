@@ -1,4 +1,4 @@
-"""A deploy dies at five points, with its lock in its hand; the run after it ends as if nothing had been."""
+"""A deploy dies at six points, with its lock in its hand; the run after it ends as if nothing had been."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import releases
 from fleet import playbook
 from probe import Traffic
-from releases import PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, folded, one_set, refused, well
+from releases import MIGRATE, PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, folded, one_set, refused, well
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,8 @@ def load() -> Iterator[Traffic]:
     [
         (PLAN, 0.0),
         (PULL, 0.5),
+        # The migration goes on without its run, and the next run's waits for it.
+        (MIGRATE, 0.5),
         # The first host's new set is starting; later it has switched, or drains.
         (SWAP, 1.0),
         (SWAP, 5.0),
@@ -94,5 +96,9 @@ def test_a_canary_that_was_killed_is_given_up_by_going_back() -> None:
     with arrived_at("Gate | Wait", "canary", release="leaky", steps=[1], hold=60):
         pass
     refused("rollback", "a canary lives", "withdraw_canary=true")
+    # What is refused on one host takes the canary of no other.
+    with releases.maintenance("app2"):
+        refused("rollback", "in maintenance", withdraw_canary=True)
+    assert [releases.state(host)["other"]["purpose"] for host in releases.HOSTS] == ["canary", "canary"]
     well("rollback", withdraw_canary=True)
     one_set("v1")

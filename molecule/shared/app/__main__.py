@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         if command not in ("migrate", "seed", "healthy") and settings.variant == "crash":
             sys.stderr.write(f"app: {command} cannot start: this is the variant that crashes\n")
             return 3
-        # Only what the command needs: `healthy` is called every second or two.
+        # Only what the command needs: `healthy` is called in every container, again and again.
         module = importlib.import_module("app.migrating" if command == "migrate" else f"app.{command}")
         return int(module.run(settings, rest))
     except SettingsError as error:

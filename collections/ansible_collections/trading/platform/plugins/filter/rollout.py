@@ -22,5 +22,7 @@ class FilterModule:
             "rollout_plan": telling.plan,
             "rollout_reasons": telling.reasons,
             "rollout_summary": telling.summary,
+            "scale_failure": telling.scale_failure,
+            "scale_plan": telling.scale_plan,
             "usage_table": telling.usage,
         }

@@ -14,7 +14,8 @@ author: trading.platform contributors (@trading)
 description:
   - Runs a command of an image, hardened as the services are, and waits for it. Secrets are files below C(/run/secrets)
     in the container, in memory on the host, and removed in any case; no process list and no C(docker inspect) has them.
-  - One that an earlier run left behind, because that was killed, is removed first.
+  - One at a time. One of the same name that an earlier run left at work, because that was killed, has O(timeout) to
+    end.
 options:
   name:
     description: The container's name.
@@ -76,11 +77,13 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trading.platform.plugins.module_utils._files.flock import taken
 from ansible_collections.trading.platform.plugins.module_utils._release.slots import HARDENING
 
 PLACE = Path("/run/trading-platform")
@@ -89,12 +92,27 @@ SHOWN = 20
 
 
 @contextlib.contextmanager
-def secret_files(name: str, secrets: dict[str, Any]) -> Iterator[list[str]]:
-    """The files, as options of docker, for as long as they are needed."""
-    place = PLACE / name
+def alone(name: str, patience: float) -> Iterator[Path]:
+    """The folder of this name, for as long as it is ours. What a killed run has left at work may end first."""
+    folder = PLACE / name
     PLACE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("a+") as file:
+        if not taken(file, patience):
+            raise TimeoutError(f"another run of it is at work on this host, and did not end within {patience:g} s")
+        yield folder
+
+
+def engine(*command: str, patience: float | None = None) -> None:
+    """Whatever comes of it: a container that is not there is as good as one that has ended."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(["docker", *command], capture_output=True, timeout=patience, check=False)
+
+
+@contextlib.contextmanager
+def secret_files(folder: Path, secrets: dict[str, Any]) -> Iterator[list[str]]:
+    """The files, as options of docker, for as long as they are needed."""
+    place = Path(tempfile.mkdtemp(dir=folder))
     try:
         options = []
         for file, content in secrets.items():
@@ -110,26 +128,34 @@ def secret_files(name: str, secrets: dict[str, Any]) -> Iterator[list[str]]:
 
 def run(args: dict[str, Any]) -> tuple[int, list[str]]:
     """Exit code and what was written; 124 as timeout(1) has it."""
-    remove = ["docker", "rm", "--force", args["name"]]
-    subprocess.run(remove, capture_output=True, check=False)
-    with secret_files(args["name"], args["secrets"]) as mounted:
-        command = ["docker", "run", "--rm", "--pull", "never", "--name", args["name"], "--network", args["network"]]
-        command += ["--user", HARDENING["user"], "--read-only", "--memory", "512m", "--pids-limit", "256"]
-        for option, values in {
-            "--tmpfs": [f"{place}:{how}" for place, how in HARDENING["tmpfs"].items()],
-            "--cap-drop": HARDENING["cap_drop"],
-            "--security-opt": HARDENING["security_opt"],
-            "--env": [f"{key}={value}" for key, value in args["env"].items()],
-        }.items():
-            command += [word for value in values for word in (option, value)]
-        command += [*mounted, args["image"], *args["command"]]
-        try:
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=args["timeout"], check=False
-            )
-        except subprocess.TimeoutExpired as late:
-            subprocess.run(remove, capture_output=True, check=False)
-            return 124, (late.stdout or b"").decode(errors="replace").splitlines()
+    with alone(args["name"], args["timeout"]) as folder:
+        # Of one whose module died: nobody waits for it, and its files were never removed.
+        engine("wait", args["name"], patience=args["timeout"])
+        engine("rm", "--force", args["name"])
+        for left in folder.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
+        with secret_files(folder, args["secrets"]) as mounted:
+            return execute(args, mounted)
+
+
+def execute(args: dict[str, Any], mounted: list[str]) -> tuple[int, list[str]]:
+    command = ["docker", "run", "--rm", "--pull", "never", "--name", args["name"], "--network", args["network"]]
+    command += ["--user", HARDENING["user"], "--read-only", "--memory", "512m", "--pids-limit", "256"]
+    for option, values in {
+        "--tmpfs": [f"{place}:{how}" for place, how in HARDENING["tmpfs"].items()],
+        "--cap-drop": HARDENING["cap_drop"],
+        "--security-opt": HARDENING["security_opt"],
+        "--env": [f"{key}={value}" for key, value in args["env"].items()],
+    }.items():
+        command += [word for value in values for word in (option, value)]
+    command += [*mounted, args["image"], *args["command"]]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=args["timeout"], check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        engine("rm", "--force", args["name"])
+        return 124, (late.stdout or b"").decode(errors="replace").splitlines()
     return done.returncode, done.stdout.decode(errors="replace").splitlines()
 
 

@@ -36,7 +36,8 @@ options:
   release:
     description:
       - "The record: version, configuration, and services with name, image by digest, command, instances, port, ready,
-        env, secrets, memory, cpus, pids and stop_timeout. The filter P(trading.platform.app_release#filter) makes one."
+        env, secrets, health, memory, cpus, pids and stop_timeout. The filter P(trading.platform.app_release#filter)
+        makes one."
     type: dict
   name:
     description: A release that this host has a record of, by its full name, or by its version for the newest of it.

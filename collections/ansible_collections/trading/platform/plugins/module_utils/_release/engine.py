@@ -12,7 +12,7 @@ from typing import Any
 
 from . import verdicts
 from .records import ReleaseError
-from .slots import HARDENING, LABEL, TAGS, Spec
+from .slots import HARDENING, HEALTH, LABEL, TAGS, Spec
 from .world import Found
 
 NETWORK = "trading"
@@ -30,10 +30,13 @@ class Docker:
         # On hosts only; this module is read on the controller as well.
         try:
             import docker  # noqa: PLC0415
+            import urllib3  # noqa: PLC0415
         except ImportError as error:
             raise ReleaseError("python3-docker is missing on this host: run playbooks/site.yml first") from error
         self._docker: Any = docker
         self._errors: Any = (docker.errors.DockerException, OSError)
+        # A stream is read past requests, whose errors are OSErrors.
+        self._stream_errors: Any = (*self._errors, urllib3.exceptions.HTTPError, ValueError)
         self._auth = dict(registry_auth) if registry_auth else None
         self._api: Any = self._call("reach the engine", lambda: docker.APIClient(version="auto", timeout=TIMEOUT))
         self._driver = self._call("ask the engine", self._api.info).get("LoggingDriver", "")
@@ -95,8 +98,11 @@ class Docker:
         if not name:
             raise ReleaseError(f"cannot pull {image}: a bare id names no registry, and the image is not on this host")
         try:
-            self._api.pull(name, tag=digest, auth_config=self._auth)
-        except self._errors as error:
+            for line in self._api.pull(name, tag=digest, auth_config=self._auth, stream=True, decode=True):
+                # By then the engine has answered 200.
+                if "error" in line:
+                    raise ReleaseError(verdicts.pull(image, str(line["error"])))
+        except self._stream_errors as error:
             raise ReleaseError(verdicts.pull(image, str(error))) from error
         if not self.images([image]):
             raise ReleaseError(verdicts.pull(image, "the engine reported success, but the digest did not match"))
@@ -150,12 +156,19 @@ class Docker:
             "user": HARDENING["user"],
             "stop_signal": HARDENING["stop_signal"],
             "stop_timeout": spec.stop_timeout,
+            "healthcheck": self._asked(spec),
             "hostname": f"{spec.service}-{spec.instance}",
             "networking_config": api.create_networking_config(
                 {NETWORK: api.create_endpoint_config(ipv4_address=spec.address)}
             ),
             "host_config": api.create_host_config(**host),
         }
+
+    def _asked(self, spec: Spec) -> Any:
+        if not spec.health:
+            return None
+        times = {key: HEALTH[key] * NANO for key in ("interval", "timeout", "start_period")}
+        return self._docker.types.Healthcheck(test=["CMD", *spec.health], retries=HEALTH["retries"], **times)
 
     def arm(self, name: str) -> None:
         policy = {"Name": "unless-stopped"}

@@ -36,6 +36,8 @@ def verdict(
     error_margin: float = 0.01,
     latency_factor: float = 1.5,
     latency_slack_ms: float = 25,
+    *,
+    every_service: bool = True,
 ) -> dict[str, Any]:
     """{go, lines, reasons}. What cannot be read, and what says too little, is a no."""
     canary = {str(one["service"]): one for one in seen if one["side"] == "canary"}
@@ -47,6 +49,8 @@ def verdict(
         total = sum(one["requests"] for one in canary.values())
         if total < min_requests:
             reasons.append(f"The canary served {total} requests; fewer than {min_requests} say nothing.")
+        elif every_service:
+            reasons += _silent(canary, baseline, min_requests)
         pairs = [(name, canary[name], baseline[name]) for name in sorted(canary)]
         together = ("all services", _total(canary.values()), _total(baseline.values()))
         for name, new, old in [*pairs, together] if len(pairs) > 1 else pairs:
@@ -81,6 +85,16 @@ def asked(answer: Mapping[str, Any], host: str) -> dict[str, Any]:
         return {"go": answer["go"] is True, "lines": answer["lines"], "reasons": answer["reasons"]}
     why = answer.get("msg") or "no answer"
     return {"go": False, "lines": [], "reasons": [f"Prometheus could not be asked on {host}: {why}."]}
+
+
+def _silent(canary: Mapping[str, Side], baseline: Mapping[str, Side], min_requests: int) -> list[str]:
+    """A busy service must not speak for one that none of the canary's clients has reached."""
+    return [
+        f"{name}: the canary served none of its requests, the baseline {baseline[name]['requests']}; "
+        "that says nothing of it."
+        for name, new in sorted(canary.items())
+        if not new["requests"] and baseline[name]["requests"] >= min_requests
+    ]
 
 
 def _errors(name: str, new: Side, old: Side, margin: float) -> list[str]:

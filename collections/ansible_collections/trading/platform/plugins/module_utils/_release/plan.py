@@ -132,6 +132,12 @@ def scaled(world: World, instances: Mapping[str, int]) -> Plan:
         )
     now = find(world.records, draft.state.live.release)
     record = now.scaled(instances)
+    silenced = sorted(set(record.silenced()) & set(instances))
+    if silenced:
+        raise ReleaseError(
+            f"refused, nothing was touched: {names(silenced)} takes requests, so it keeps one instance at least: "
+            "without any the site is down. playbooks/maintenance.yml shows a page instead"
+        )
     if not fits(draft.world, record, draft.state.live.colour):
         raise ReleaseError(
             f"refused, nothing was touched: {record.name} is written down otherwise than its containers were made; "

@@ -72,9 +72,12 @@ class Haproxy:
             raise ReleaseError(f"haproxy has not taken the routes {routes}; look at systemctl status app-proxy")
 
     def _open(self) -> None:
-        """Before its first release a host's ports are closed, so that load balancers pass it by."""
+        """Before its first release a host's ports are closed, so that load balancers pass it by. Those of a host that
+        has just come back wait for its containers, and may have been opened in between."""
         for name in stats.closed(self.table()):
-            self.act(f"enable frontend {name}")
+            answer = self.command(f"enable frontend {name}")
+            if answer and "already" not in answer:
+                raise ReleaseError(f"haproxy refused to open the port of {name}: {answer}")
 
     def _replace(self, path: Path, entries: dict[str, str]) -> None:
         version = re.search(r"New version created: (\d+)", self.command(f"prepare map {path}"))

@@ -41,6 +41,7 @@ class Service:
     ready: str | None = None
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
     memory: str = "256m"
     cpus: float = 0.5
     pids: int = 256
@@ -71,12 +72,20 @@ class Record:
             self, services=tuple(replace(s, instances=instances.get(s.name, s.instances)) for s in self.services)
         )
 
+    def silenced(self) -> list[str]:
+        """Services that take requests, and have no instance that could. A record that is older may have some."""
+        return [service.name for service in self.services if service.port is not None and not service.instances]
+
     def plain(self) -> dict[str, Any]:
         """As it stands in the file."""
         services = []
         for service in self.services:
             entry = asdict(service)
             entry |= {"env": dict(service.env), "command": list(service.command), "secrets": list(service.secrets)}
+            # Releases from before there were health checks keep their names.
+            entry["health"] = list(service.health)
+            if not service.health:
+                del entry["health"]
             services.append(entry)
         return {
             "name": self.name,
@@ -103,6 +112,7 @@ CHECKS: dict[str, tuple[Any, str]] = {
     "name": (lambda v: isinstance(v, str) and SERVICE.fullmatch(v), "lower-case letters, digits and -"),
     "image": (lambda v: isinstance(v, str) and IMAGE.fullmatch(v), "by digest, registry/name@sha256:<64 hex digits>"),
     "command": (texts, "a list of strings"),
+    "health": (texts, "a list of strings"),
     "instances": (lambda v: whole(v, range(MAX_INSTANCES + 1)), f"0 to {MAX_INSTANCES}"),
     "port": (lambda v: v is None or whole(v, PORTS), "a port, or null for what is not proxied"),
     "ready": (lambda v: v is None or (isinstance(v, str) and v.startswith("/")), "a path, or null"),
@@ -162,7 +172,7 @@ def read_record(raw: Any) -> Record:
     for entry in raw["services"]:
         made = dict(entry)
         made["env"] = tuple(sorted(made.get("env", {}).items()))
-        made |= {key: tuple(made.get(key, ())) for key in ("command", "secrets")}
+        made |= {key: tuple(made.get(key, ())) for key in ("command", "secrets", "health")}
         made["cpus"] = float(made.get("cpus", 0.5))
         services.append(Service(**made))
     return Record(raw["version"], raw["configuration"], tuple(services), str(raw.get("created") or ""))
@@ -184,7 +194,10 @@ def compose(
         if missing:
             raise ReleaseError(f"service {entry.get('name')}: no secret is called {', '.join(missing)}")
         entries.append(entry)
-    draft = read_record({"version": version, "configuration": "0" * 8, "services": entries}).plain()
+    read = read_record({"version": version, "configuration": "0" * 8, "services": entries})
+    if read.silenced():
+        raise ReleaseError(f"service {names(read.silenced())} takes requests, so it has at least one instance")
+    draft = read.plain()
     told = [{key: entry[key] for key in entry if key not in ("image", "instances")} for entry in draft["services"]]
     hashes = {name: hashlib.sha256(content.encode()).hexdigest() for name, content in secrets.items()}
     configuration = digest([told, hashes])[:8]

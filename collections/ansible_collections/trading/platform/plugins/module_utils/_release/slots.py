@@ -29,6 +29,9 @@ HARDENING: dict[str, Any] = {
     "security_opt": ["no-new-privileges:true"],
     "stop_signal": "SIGTERM",
 }
+# How often the engine asks a container by its service's `health`, in seconds; each asking is a process in it. What
+# fails while it starts does not count. So many in a row make it unhealthy: an alert says so, and nothing restarts it.
+HEALTH = {"interval": 30, "timeout": 10, "start_period": 60, "retries": 3}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Spec:
     command: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
     secrets: tuple[tuple[str, str], ...]
+    health: tuple[str, ...]
     memory: str
     cpus: float
     pids: int
@@ -54,7 +58,10 @@ class Spec:
 
     @functools.cached_property
     def digest(self) -> str:
-        return digest([asdict(self), HARDENING])[:16]
+        made = asdict(self)
+        health = made.pop("health")
+        # A container without one is what it was before there were any.
+        return digest([made, HARDENING, *([health, HEALTH] if health else [])])[:16]
 
     @property
     def slot(self) -> Slot:
@@ -142,6 +149,7 @@ def spec(record: Record, colour: str, subnet: str, index: int, number: int) -> S
         command=service.command,
         env=tuple(sorted(env.items())),
         secrets=tuple((name, f"{CONFIG}/{record.configuration}/{name}") for name in service.secrets),
+        health=service.health,
         memory=service.memory,
         cpus=service.cpus,
         pids=service.pids,

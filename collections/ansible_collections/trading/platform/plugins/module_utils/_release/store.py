@@ -85,12 +85,12 @@ class Files:
         self._write(self.records_folder / f"{record.name}.json", json.dumps(record.plain(), indent=1), 0o600)
 
     def forget(self, release: str) -> None:
-        """The record, and the secret files where no other release has them."""
+        """The record, and secret files that no record has: its own, or those of a deploy that was killed before its."""
         (self.records_folder / f"{release}.json").unlink(missing_ok=True)
-        configuration = release.rpartition("-")[2]
-        others = {path.stem.rpartition("-")[2] for path in self.records_folder.glob("*.json")}
-        if CONFIGURATION.fullmatch(configuration) and configuration not in others:
-            shutil.rmtree(self.config / configuration, ignore_errors=True)
+        kept = {path.stem.rpartition("-")[2] for path in self.records_folder.glob("*.json")}
+        for folder in self.config.glob("*"):
+            if CONFIGURATION.fullmatch(folder.name) and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def routes(self) -> Routes:
         return read_routes(self._map(self.routes_file), self._map(self.users_file))

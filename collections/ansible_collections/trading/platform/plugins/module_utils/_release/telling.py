@@ -13,7 +13,15 @@ from .gate import COLOURS
 Looks = Mapping[str, Mapping[str, Any]]
 
 
-def plan(seen: Looks, target: str, last: Mapping[str, Any] | None = None) -> list[str]:
+# By the way that a release takes, what its hosts do.
+WAYS = {
+    "host_by_host": "{first} goes first; where it does not get healthy, the others stay as they are.",
+    "at_once": "A second set gets ready on all hosts at once; where one does not, none switches. All do in one step.",
+    "by_canary": "A second set gets ready on all hosts at once; where one does not, no client sees it.",
+}
+
+
+def plan(seen: Looks, target: str, last: Mapping[str, Any] | None = None, way: str = "host_by_host") -> list[str]:
     """Hosts in their order, from what to what, and how long it took the last time."""
     hosts = list(seen)
     width = max(map(len, hosts), default=0)
@@ -21,12 +29,36 @@ def plan(seen: Looks, target: str, last: Mapping[str, Any] | None = None) -> lis
     if all((seen[host].get("live") or {}).get("release") == target for host in hosts):
         return [*lines, "Nothing to do but to look: every host serves it."]
     if len(hosts) > 1:
-        lines.append(f"{hosts[0]} goes first; where it does not get healthy, the others stay as they are.")
+        lines.append(WAYS[way].format(first=hosts[0]))
     seconds = (last or {}).get("seconds")
     lines.append(
         f"Expected: {seconds:.0f} s, as the last time." if seconds else "Expected: not known, no run is on record."
     )
     return lines
+
+
+def scale_plan(seen: Looks, instances: Mapping[str, int]) -> list[str]:
+    """From how many instances to how many, host by host."""
+    width = max(map(len, seen), default=0)
+    lines = []
+    for host, look in seen.items():
+        moves = [
+            f"{service} {look['instances'].get(service, 0)} -> {instances[service]}" for service in sorted(instances)
+        ]
+        lines.append(f"{host.ljust(width)}  {', '.join(moves)}")
+    return [*lines, "All hosts at once. Where one fails, the others stay scaled."]
+
+
+def scale_failure(seen: Looks, checked: Looks, instances: Mapping[str, int], why: Sequence[str]) -> list[str]:
+    """Why a host was not scaled, and what each has now."""
+    width = max(map(len, seen), default=0)
+    lines = ["Not every host was scaled.", *(why or ["A host could not be reached."])]
+    for host in seen:
+        there = {service: checked[host]["instances"].get(service) for service in instances} if host in checked else {}
+        has = ", ".join(f"{service} {number}" for service, number in sorted(there.items()))
+        told = f"{has}: {'scaled' if there == instances else 'not scaled'}" if there else "not known"
+        lines.append(f"{host.ljust(width)}  {told}")
+    return [*lines, "Mend that and run the same again, or scale all back."]
 
 
 def summary(seen: Looks, checked: Looks, swapped: Looks, seconds: float) -> list[str]:

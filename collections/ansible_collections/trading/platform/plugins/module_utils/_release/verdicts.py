@@ -13,16 +13,22 @@ from .stats import Seen
 from .world import Found
 
 PULL_REASONS: tuple[tuple[str, str], ...] = (
-    (r"unauthorized|denied|no basic auth|authentication required|401|403", "the registry refuses the user or password"),
+    (
+        r"unauthorized|denied|no basic auth|authentication required|\b40[13]\b",
+        "the registry refuses the user or password",
+    ),
     (r"manifest.*(verification|digest)|digest mismatch|did not match", "what came is not what the digest promised"),
-    (r"manifest unknown|not found|no such image|404|does not exist", "the registry has no such image"),
+    (r"manifest unknown|not found|no such image|\b404\b|does not exist", "the registry has no such image"),
     (r"x509|certificate|tls:", "the registry's certificate is not trusted by this host's engine"),
     (r"no space left", "the disk of /var/lib/docker is full"),
     (
-        r"refused|timeout|timed out|no route|unreachable|no such host|reset by|EOF|deadline|cancell?ed|dial|50[0-9]",
+        r"refused|timeout|timed out|no route|unreachable|no such host|reset by|\bEOF\b|deadline|cancell?ed|dial"
+        r"|\b50[0-9]\b",
         "the registry does not answer",
     ),
 )
+# Names of things: digits in them are no status, words in them no reason.
+NAMES = re.compile(r"https?://\S+|sha256:[0-9a-f]+|/\S+")
 EXIT_REASONS = {
     125: "the engine could not run it",
     126: "its command cannot be executed",
@@ -36,7 +42,8 @@ LONGEST = 200
 
 def pull(image: str, error: str) -> str:
     said = " ".join(error.split())[:LONGEST]
-    reason = next((text for pattern, text in PULL_REASONS if re.search(pattern, error, re.IGNORECASE)), "")
+    told = NAMES.sub("", error.replace(image, ""))
+    reason = next((text for pattern, text in PULL_REASONS if re.search(pattern, told, re.IGNORECASE)), "")
     return f"cannot pull {image}: {reason + ' (' + said + ')' if reason else said}"
 
 

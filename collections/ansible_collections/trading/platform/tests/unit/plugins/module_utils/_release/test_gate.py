@@ -76,6 +76,22 @@ def test_a_bad_service_is_not_hidden_by_a_busy_good_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("api", "every_service", "reason"),
+    [
+        ((0, 100), True, "api: the canary served none of its requests, the baseline 100; that says nothing of it."),
+        ((1, 100), True, ""),
+        # Of what hardly anybody asks for, none says nothing.
+        ((0, 99), True, ""),
+        # Users alone may use one service alone.
+        ((0, 100), False, ""),
+    ],
+)
+def test_a_silent_service_is_not_hidden_by_a_busy_one(api: tuple[int, int], every_service: bool, reason: str) -> None:
+    seen = [*both((api[0],), (api[1],)), side("baseline", 900, service="web"), side("canary", 100, service="web")]
+    assert verdict(seen, every_service=every_service)["reasons"] == ([reason] if reason else [])
+
+
 def test_errors_that_are_few_in_each_service_are_many_together() -> None:
     seen = [one for name in "abc" for one in (side("baseline", 500, service=name), side("canary", 30, 1, service=name))]
     assert verdict(seen, min_requests=50)["reasons"][0].startswith("all services: 3 of 90")

@@ -21,7 +21,8 @@ def raw(service: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
 
 def test_a_record_comes_back_as_it_went_in() -> None:
     told = raw(
-        {"env": {"B": "2", "A": "1"}, "secrets": ["key"], "command": ["api"]}, created="2026-01-01T00:00:00+00:00"
+        {"env": {"B": "2", "A": "1"}, "secrets": ["key"], "command": ["api"], "health": ["ask"]},
+        created="2026-01-01T00:00:00+00:00",
     )
     record = records.read_record(told)
     assert record.name == "v1-1a2b3c4d"
@@ -97,12 +98,20 @@ def test_a_composed_record_holds_no_secret() -> None:
     assert records.read_record(made).name == made["name"]
 
 
+def test_what_takes_no_requests_may_have_no_instance() -> None:
+    assert compose(services=[{"name": "worker", "image": "app", "instances": 0}])["services"][0]["instances"] == 0
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
         ({"secrets": {}}, "service api: no secret is called key"),
         ({"images": {}}, "image has to be by digest"),
         ({"version": "v/1"}, "version has to be"),
+        (
+            {"services": [{"name": "web", "image": "app", "port": 80, "ready": "/", "instances": 0}]},
+            "web takes requests, so it has at least one instance",
+        ),
     ],
 )
 def test_a_composition_that_fails(more: dict[str, Any], says: str) -> None:
@@ -196,6 +205,27 @@ def test_a_container_knows_what_it_was_made_from() -> None:
     def digest(service: dict[str, Any]) -> str:
         return slots.specs(records.read_record(raw(service)), "blue", "10.213.0.0/24")[0].digest
 
-    changes: list[dict[str, Any]] = [{"memory": "512m"}, {"env": {"A": "1"}}, {"secrets": ["key"]}, {"stop_timeout": 9}]
-    assert len({digest({}), *map(digest, changes)}) == 5
+    changes: list[dict[str, Any]] = [
+        {"memory": "512m"},
+        {"env": {"A": "1"}},
+        {"secrets": ["key"]},
+        {"stop_timeout": 9},
+        {"health": ["ask"]},
+        {"health": ["ask", "me"]},
+    ]
+    assert len({digest({}), *map(digest, changes)}) == 7
     assert digest({}) == digest({"instances": 3})
+
+
+def test_one_without_a_health_check_is_what_it_was_before_there_were_any() -> None:
+    """Else the first deploy after it would exchange every container, and every release had another name."""
+    without = Record("v1", "00000001", (Service("api", "i", port=3000, ready="/readyz"),))
+    assert slots.specs(without, "blue", "10.213.0.0/24")[0].digest == "3d0a22b808e6b893"
+    assert "health" not in without.plain()["services"][0]
+    one = {"name": "api", "image": "app"}
+    named = [records.compose([one | more], "v1", {"app": "sha256:" + "a" * 64}, {}, {})["name"] for more in HEALTH]
+    assert named[0] == "v1-00efb27c"
+    assert named[1] != named[0]
+
+
+HEALTH: tuple[dict[str, Any], ...] = ({}, {"health": ["ask"]})

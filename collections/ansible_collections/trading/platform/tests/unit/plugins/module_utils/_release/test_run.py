@@ -516,6 +516,15 @@ def test_killed_in_a_drain_and_then_scaled_up() -> None:
     assert summary(host)["live"] == V1.name
 
 
+def test_what_takes_requests_cannot_be_scaled_to_nothing() -> None:
+    host = standing(*LIVE)
+    with pytest.raises(ReleaseError, match=r"nothing was touched: api takes requests, .*maintenance\.yml"):
+        run(host, scale(api=0, worker=0))
+    assert host.changes == []
+    run(host, scale(worker=0))
+    assert "trading-blue-worker-1" not in host.containers
+
+
 def images_of(plan: Plan) -> set[str]:
     return {image for step in plan.steps if step.kind == "pull" for _tag, image in step.images}
 

@@ -157,23 +157,43 @@ def test_user_problems(share: int, users: list[str], problems: int) -> None:
     assert len(user_problems(share, users)) == problems
 
 
+DIGEST = "sha256:" + "a404e401f503" * 5 + "dead"
+WANTED = f"reg503.example:5000/trading/app@{DIGEST}"
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
         ("Get https://r:5000/v2/: no basic auth credentials", "refuses the user or password"),
         ("unauthorized: authentication required", "refuses the user or password"),
+        ("unexpected status: 403 Forbidden", "refuses the user or password"),
         ("manifest for r/app@sha256:aa not found: manifest unknown", "has no such image"),
         ("manifest verification failed for digest sha256:aa", "not what the digest promised"),
         ("dial tcp 172.30.71.91:5000: connect: connection refused", "does not answer"),
+        ("received unexpected HTTP status: 503 Service Unavailable", "does not answer"),
         ("net/http: request canceled while waiting for connection (Client.Timeout)", "does not answer"),
+        ("unexpected EOF", "does not answer"),
         ("x509: certificate signed by unknown authority", "certificate is not trusted"),
         ("write /var/lib/docker/tmp/x: no space left on device", "disk of /var/lib/docker is full"),
-        ("something else", "cannot pull r/app: something else"),
+        ("something else", f"cannot pull {WANTED}: something else"),
+        # Digits of a digest, of a port, of a name and of a size are no status.
+        (f"manifest for {WANTED} not found: manifest unknown", "has no such image"),
+        (f"failed to resolve {WANTED}: unexpected status: 403 Forbidden", "refuses the user or password"),
+        (
+            f'Head "https://reg503.example:5000/v2/trading/app/manifests/{DIGEST}": tls: failed to verify certificate',
+            "certificate is not trusted",
+        ),
+        (f"blob {DIGEST}: write /var/lib/docker/tmp/4013: no space left on device", "disk of /var/lib/docker is full"),
+        (
+            f"failed to register layer {DIGEST}: lookup reg503.example:5000 said 5003",
+            f"cannot pull {WANTED}: failed to register",
+        ),
     ],
 )
 def test_why_a_pull_failed(error: str, says: str) -> None:
-    assert says in verdicts.pull("r/app", error)
-    assert verdicts.pull("r/app", error).startswith("cannot pull r/app: ")
+    told = verdicts.pull(WANTED, error)
+    assert says in told
+    assert told.startswith(f"cannot pull {WANTED}: ")
 
 
 def found(status: str, exit_code: int = 0, oom: bool = False) -> Found:

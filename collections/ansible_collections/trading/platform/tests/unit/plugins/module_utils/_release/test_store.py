@@ -135,6 +135,16 @@ def test_forgetting_keeps_secrets_that_another_release_has(files: Files) -> None
     assert files.config.exists()
 
 
+def test_secrets_of_a_deploy_that_was_killed_before_its_record_go_with_the_next_release_that_does(files: Files) -> None:
+    for name in ("0000000a", "0000000b", "0000000c", "not-ours"):
+        (files.config / name).mkdir(parents=True)
+    kept = replace(V1, version="v2", configuration="0000000c")
+    for record in (V1, kept):
+        files.write_record(record)
+    files.forget(V1.name)
+    assert sorted(path.name for path in files.config.iterdir()) == ["0000000c", "not-ours"]
+
+
 @pytest.mark.parametrize(
     ("request_", "says"),
     [

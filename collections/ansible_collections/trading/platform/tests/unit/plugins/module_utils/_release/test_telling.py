@@ -11,6 +11,8 @@ from ansible_collections.trading.platform.plugins.module_utils._release.telling 
     failure,
     plan,
     reasons,
+    scale_failure,
+    scale_plan,
     summary,
     traffic,
     usage,
@@ -42,6 +44,52 @@ def test_plan_names_hosts_in_their_order_and_the_last_time() -> None:
         "Expected: not known, no run is on record.",
     ]
     assert plan({"app1": seen("v2-b")}, "v2-b")[-1] == "Nothing to do but to look: every host serves it."
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ("host_by_host", "app1 goes first; where it does not get healthy, the others stay as they are."),
+        (
+            "at_once",
+            "A second set gets ready on all hosts at once; where one does not, none switches. All do in one step.",
+        ),
+        (
+            "by_canary",
+            "A second set gets ready on all hosts at once; where one does not, no client sees it.",
+        ),
+    ],
+)
+def test_plan_says_which_way_the_hosts_go(way: str, says: str) -> None:
+    hosts = {"app1": seen("v1-a"), "app2": seen("v1-a")}
+    assert plan(hosts, "v2-b", None, way)[2] == says
+
+
+def sized(**instances: int) -> dict[str, Any]:
+    return {**seen("v1-a"), "instances": instances}
+
+
+def test_the_plan_of_scaling() -> None:
+    hosts = {"app1": sized(web=2, api=2), "app12": sized(web=1, api=3)}
+    assert scale_plan(hosts, {"api": 3, "web": 1}) == [
+        "app1   api 2 -> 3, web 2 -> 1",
+        "app12  api 3 -> 3, web 1 -> 1",
+        "All hosts at once. Where one fails, the others stay scaled.",
+    ]
+
+
+def test_a_host_that_could_not_be_scaled_and_one_that_is_silent() -> None:
+    before = {host: sized(api=2) for host in ("app1", "app2", "app3")}
+    after = {"app1": sized(api=3), "app2": sized(api=2)}
+    assert scale_failure(before, after, {"api": 3}, ["app2: was not ready within 60 s", "app3: no route"]) == [
+        "Not every host was scaled.",
+        "app2: was not ready within 60 s",
+        "app3: no route",
+        "app1  api 3: scaled",
+        "app2  api 2: not scaled",
+        "app3  not known",
+        "Mend that and run the same again, or scale all back.",
+    ]
 
 
 def test_summary() -> None:
