@@ -1,4 +1,4 @@
-"""What a container of the release may not do: FAULTS' security bars for Docker, as the engine and the kernel tell it."""
+"""What a container of a release may not do: FAULTS' security bars for Docker, as engine and kernel tell it."""
 
 from __future__ import annotations
 
