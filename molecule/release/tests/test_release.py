@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import releases
 from data import stopped
+from edge import ask
 from fleet import inside
 from probe import Traffic, Window, secret
-from releases import REGISTRY, another, current, one_set, operate, refused, starts, well
+from releases import REGISTRY, another, arrived_at, current, one_set, operate, refused, starts, well
 
 
 def test_deploy(load: Traffic) -> None:
@@ -73,6 +75,33 @@ def test_a_good_canary_is_promoted(load: Traffic) -> None:
     seen.assert_unnoticed()
     assert seen.strays == {}, seen.strays
     assert "promoted" in ran.output, ran.output
+    one_set(new)
+
+
+@pytest.mark.long
+def test_named_users_come_first(load: Traffic) -> None:
+    """At a share of nothing they alone get the canary, by what stands before the first dot of a token."""
+    old, new, named, somebody = current(), another(), "987654321", "987654322"
+
+    def served(user: str) -> str:
+        return ask("lb1", "/", Authorization=f"Bearer {user}.not.verified").one("X-Release").split("-")[0]
+
+    gate = {"app_gate_min_requests": 20, "app_gate_latency_slack_ms": 1000}
+    with (
+        arrived_at("Canary | Wait", "canary", release=new, steps=[0], users=[named], hold=14, **gate) as run,
+        ThreadPoolExecutor(1) as reader,
+    ):
+        output = reader.submit(run.communicate, timeout=240)
+        with load.window() as others:
+            answers = {user: {served(user) for _ in range(8)} for user in (named, somebody)}
+        assert answers == {named: {new}, somebody: {old}}
+        assert not any(name.startswith(f"{new}-") for name in others.releases), others.releases
+        others.assert_unnoticed()
+        # The gate wants a request of theirs in every step.
+        while not output.done():
+            served(named)
+            time.sleep(0.5)
+    assert run.returncode == 0, output.result()[0]
     one_set(new)
 
 
