@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from program import imported
 
 ROOT = Path(__file__).resolve().parents[2]
-imported(ROOT / "roles/certbot/templates/tree/usr/local/lib/trading-platform/edge_certificate.py")
+ROLE = ROOT / "roles/certbot"
+imported(ROLE / "templates/tree/usr/local/lib/trading-platform/edge_certificate.py")
 rules: Any = sys.modules["edge_certificate_due"]
 certbot: Any = sys.modules["edge_certificate_certbot"]
 metrics: Any = sys.modules["edge_certificate_metrics"]
@@ -65,6 +69,61 @@ def test_command(email: str, account: list[str]) -> None:
     assert text.endswith("--cert-name a.test -d a.test -d b.test")
     # Its hook would wait for the lock that the caller holds.
     assert "--no-directory-hooks" in words
+
+
+def templated(text: str, **given: Any) -> str:
+    """By the role's defaults and vars, as Ansible does it."""
+    loader = DataLoader()
+    variables: dict[str, Any] = {"certbot_domains": ["a.test", "*.a.test"], "certbot_server": CA}
+    for place in ("defaults", "vars"):
+        said = loader.load_from_file(str(ROLE / place / "main.yml"), trusted_as_template=True)
+        variables = {**said, **variables}
+    return str(Templar(loader, variables=variables | given).template(trust_as_template(text)))
+
+
+def landed(name: str, **given: Any) -> str:
+    return templated((ROLE / f"templates/tree/etc/trading-platform/certbot/{name}.j2").read_text(), **given)
+
+
+TOKEN = [{"name": "dns_cloudflare_api_token", "value": "secret"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "package"),
+    [
+        ({}, "--webroot --webroot-path /var/lib/trading-platform/acme", ""),
+        # What is set for later does not matter yet.
+        ({"certbot_dns_credentials": TOKEN}, "--webroot --webroot-path /var/lib/trading-platform/acme", ""),
+        (
+            {"certbot_challenge": "dns-01", "certbot_dns_credentials": TOKEN},
+            "--authenticator dns-cloudflare --dns-cloudflare-propagation-seconds 30"
+            " --dns-cloudflare-credentials /etc/trading-platform/certbot/dns.ini",
+            "python3-certbot-dns-cloudflare",
+        ),
+        (
+            {"certbot_challenge": "dns-01", "certbot_dns_plugin": "rfc2136", "certbot_dns_propagation": 5},
+            "--authenticator dns-rfc2136 --dns-rfc2136-propagation-seconds 5",
+            "python3-certbot-dns-rfc2136",
+        ),
+        # certbot 4 ends with "unrecognized arguments" where it is told how long.
+        (
+            {"certbot_challenge": "dns-01", "certbot_dns_plugin": "route53"},
+            "--authenticator dns-route53",
+            "python3-certbot-dns-route53",
+        ),
+    ],
+)
+def test_challenge(given: dict[str, Any], words: str, package: str) -> None:
+    wanted = rules.Settings(**json.loads(landed("settings.json", **given)))
+    asked = " ".join(certbot.command(wanted))
+    assert f" --server {CA} {words} --key-type " in asked
+    assert asked.endswith(" -d a.test -d *.a.test")
+    assert "secret" not in asked
+    assert templated("{{ __certbot_plugin_packages | join }}", **given) == package
+
+
+def test_credentials_of_the_plugin() -> None:
+    assert landed("dns.ini", certbot_dns_credentials=TOKEN).strip() == "dns_cloudflare_api_token = secret"
 
 
 def test_complaint() -> None:

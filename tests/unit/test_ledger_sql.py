@@ -8,12 +8,14 @@ or the first proves nothing.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -364,6 +366,39 @@ def test_problems_are_seen(market: Database) -> None:
         ("UPDATE ledger.accounts SET balance = 7 WHERE user_id = 1;", "balance is not the sum of the entries"),
     ):
         assert problem in market.said(f"BEGIN; {past} {sql} TABLE ledger.problems; ROLLBACK;", "postgres")
+
+
+def test_two_schedulers_pay_a_dividend_once(place: Path) -> None:
+    """Each call stays open for a while, so that the other one begins before it ends."""
+    database = made(place, "closing", len(migrate.read(migrate.HERE)))
+    database.said(PEOPLE)
+    # User 3 holds five shares of Aster; nobody but its owner holds any of Birch.
+    database.said("INSERT INTO trading.dividends (company_id, amount) VALUES (1, 2), (2, 3);", APP)
+    wallets = "SELECT balance FROM ledger.accounts WHERE asset = 'EUR' AND user_id IN (1, 3) ORDER BY user_id"
+    owner, holder = map(float, database.said(wallets).split())
+
+    def close(day: str, pause: float = 0) -> tuple[str, str, str]:
+        asked = f"BEGIN; SELECT clock_timestamp(); SELECT trading.close_market('{day}'); SELECT pg_sleep({pause});"
+        began, *paid, ended = database.said(f"{asked} SELECT clock_timestamp(); COMMIT;", APP).splitlines()
+        return began, "".join(paid).strip(), ended
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = sorted(pool.map(lambda _: close("2026-01-02", pause=0.5), range(2)))
+    assert second[0] < min(first[2], second[2]), "one began when the other was done: nothing was proven"
+    # The one that was done first has paid, whichever began first; to the other one the day is closed.
+    paid, nothing = (answer for _ended, answer in sorted((ended, answer) for _began, answer, ended in (first, second)))
+    assert nothing == ""
+    told = json.loads(paid)
+    assert (told["paid"], [one["reason"] for one in told["unpaid"]]) == (
+        1,
+        ["nobody but the owner holds shares of company 2"],
+    )
+    # Nor is it paid on another day, or by itself.
+    assert json.loads(close("2026-01-03")[1])["paid"] == 0
+    assert "dividend 1 is paid" in database.tried("SELECT ledger.pay_dividend(md5('mine')::uuid, 1)", APP).stderr
+    assert list(map(float, database.said(wallets).split())) == [owner - 10, holder + 10]
+    assert database.said("SELECT count(*) FROM ledger.transactions WHERE kind = 'dividend'") == "1"
+    assert database.said("SELECT count(*) FROM ledger.problems") == "0"
 
 
 def orders(number: int) -> Iterator[str]:

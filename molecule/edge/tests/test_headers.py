@@ -34,13 +34,17 @@ def assert_covered(answer: Answer) -> None:
 
 
 @contextlib.contextmanager
-def without_app_hosts(host: str) -> Iterator[None]:
-    routes = [f"unreachable {address(app)}/32" for app in ("app1", "app2")]
+def refused_by_app_hosts(host: str) -> Iterator[None]:
+    """Also on connections that nginx has kept: where nothing came back on those, it would wait, and say 504."""
+    hosts = ", ".join(address(app) for app in ("app1", "app2"))
+    chain = "type filter hook output priority -300;"
+    reset = f"ip daddr {{ {hosts} }} meta l4proto tcp reject with tcp reset;"
+    # A table of its own, above the platform's.
+    inside(host, f"echo 'table inet story {{ chain output {{ {chain} {reset} }}; }}' | nft -f -")
     try:
-        inside(host, "; ".join(f"ip route add {route}" for route in routes))
         yield
     finally:
-        inside(host, "; ".join(f"ip route del {route}" for route in routes))
+        inside(host, "nft delete table inet story")
         # nginx asks nobody of an app host that it gave up on for the 3 s of its fail_timeout.
         wait_for(f"{host} finds its app hosts again", lambda: ask(host, "/").status == 200, 10)
 
@@ -90,11 +94,12 @@ def test_redirect_goes_to_https() -> None:
 
 
 def test_headers_when_no_app_host_answers() -> None:
-    with without_app_hosts("lb2"):
-        answer = ask("lb2", "/")
-    # 504 where nginx still had a connection from before, on which it waits for an answer.
-    assert answer.status in {502, 504}, answer
-    assert_covered(answer)
+    assert ask("lb2", "/").status == 200, "and nginx keeps a connection"
+    with refused_by_app_hosts("lb2"):
+        answers = [ask("lb2", path) for path in ("/", "/api/orders")]
+    for answer in answers:
+        assert answer.status == 502, answer
+        assert_covered(answer)
 
 
 def test_headers_and_way_back_in_maintenance() -> None:

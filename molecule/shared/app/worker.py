@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import secrets
 import time
 from collections.abc import Sequence
 
@@ -24,6 +24,8 @@ DEAD_MS = 30_000
 GATHER_SECONDS, MOST_AT_ONCE = 0.1, 200
 # How often to look for dead consumers' entries, and for trades that never reached the stream.
 SWEEP_SECONDS = 20
+# A consumer that holds nothing and was not heard of for so long has left, or been killed.
+FORGET_MS = 3_600_000
 TELL = """INSERT INTO trading.notifications (trade_id, user_id, text)
     SELECT t.id, p.user_id, p.verb || t.quantity || ' shares of ' || c.name || ' at ' || t.price
     FROM trading.trades AS t JOIN trading.companies AS c ON c.id = t.company_id
@@ -43,7 +45,8 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.store = Store(settings)
         self.log = log.start(settings)
-        self.name = f"{socket.gethostname()}-{settings.instance}"
+        # Its own alone: entries are a name's, and forgotten with it.
+        self.name = f"{settings.service}-{secrets.token_hex(8)}"
         self._blocking = self.store.redis_client(timeout=5)
         self._swept, self._sweep_at = 0, 0.0
         # The first look waits for no entry: a release waits to hear that it got through.
@@ -67,6 +70,9 @@ class Worker:
             await self.handle(entries)
             if start == "0-0":
                 break
+        for other in await self.store.redis.xinfo_consumers(STREAM, GROUP):
+            if not other["pending"] and other["idle"] > FORGET_MS:
+                await self.store.redis.xgroup_delconsumer(STREAM, GROUP, other["name"])
         newest = await self.store.value("SELECT coalesce(max(id), 0) FROM trading.trades")
         missed = await self.store.rows(TELL_MISSING, self._swept)
         self._swept = newest
@@ -95,8 +101,6 @@ class Worker:
     async def run(self) -> int:
         await self.store.open()
         await until_told(self.round, self.log)
-        # What it holds is acknowledged, as a round always ends; so its name can go.
-        await self.store.redis.xgroup_delconsumer(STREAM, GROUP, self.name)
         await self.store.close()
         return 0
 
