@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import data
@@ -43,9 +46,9 @@ def refused(name: str, *arguments: str, says: str) -> None:
     assert re.search(says, " ".join(ran.output.split())), ran.output
 
 
-def wrote() -> Ledger:
-    """A run of the ledger that has ended well: its journal is what must be there, or must not."""
-    with Ledger("app1", seconds=60) as run:
+def wrote(host: str = "app1") -> Ledger:
+    """A run of the ledger that has ended well: its journal, on that host, is what must be there, or must not."""
+    with Ledger(host, seconds=60) as run:
         run.wait_ready()
         run.result().assert_sound()
     return run
@@ -74,6 +77,28 @@ def assert_holds(present: list[Ledger], absent: list[Ledger]) -> None:
         assert told.unknown_present == 0, told.figures
 
 
+@dataclass(frozen=True)
+class Told:
+    """The last lines of dr_restore.yml."""
+
+    rows: int
+    last: datetime
+    rto: float
+    rpo: float
+
+
+TOLD = re.compile(
+    r"back: (\d+) rows in \d+ tables.* until: the last transaction is of (\S+ \S+);.* rpo at most ([\d.]+) s.*"
+    r" rto ([\d.]+) s"
+)
+
+
+def told(ran: Ran) -> Told:
+    found = TOLD.search(" ".join(ran.output.partition("Proof, the data")[2].split()))
+    assert found, ran.output
+    return Told(int(found[1]), datetime.fromisoformat(found[2]), float(found[4]), float(found[3]))
+
+
 # Between two accounts of the system, so that every invariant of the ledger holds. Without triggers: much faster.
 GROW = """
 SET session_replication_role = replica;
@@ -99,8 +124,12 @@ def grow(size: int) -> int:
 
 
 def bare_databases() -> None:
-    """Both database hosts are destroyed with their volumes; new ones, with nothing on them, have their addresses."""
-    for name in data.DATABASES:
+    bare(data.DATABASES)
+
+
+def bare(names: Sequence[str]) -> None:
+    """These hosts are destroyed with their volumes; new ones, with nothing on them, have their addresses."""
+    for name in names:
         assert docker("rm", "--force", "--volumes", container(name)).code == 0
     made = playbook("playbooks/fleet/up.yml")
     assert made.code == 0, made.output
