@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import data
-from fleet import Ran, container, docker, inside, playbook
-from probe import Ledger, execute
+from fleet import HOSTS, Ran, container, docker, inside, playbook
+from probe import Ledger, execute, secret
 
 STANZA = "trading"
 PLACE = "/var/lib/trading-platform/backup"
@@ -121,6 +123,61 @@ def grow(size: int) -> int:
         psql = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "trading")
         execute(data.primary(), *psql, given=GROW.format(rows=BATCH).encode(), timeout=600)
     return has
+
+
+SECRETS = (
+    "vault_backup_s3_key_secret",
+    "vault_backup_passphrase",
+    "vault_restic_s3_key_secret",
+    "vault_restic_passphrase",
+)
+# Where whoever is on a host may look. It reads the secrets from its stdin, so that they are in no command line.
+READABLE = """
+import json, os, stat, sys
+names = json.load(sys.stdin)
+for top in "/etc /usr/local /var/lib/trading-platform /var/lib/prometheus /var/log /tmp /var/tmp /run".split():
+    for where, _, files in os.walk(top):
+        for path in (os.path.join(where, one) for one in files):
+            try:
+                seen = os.lstat(path)
+                if stat.S_ISREG(seen.st_mode) and seen.st_mode & 0o4:
+                    text = open(path, "rb").read()
+                    for name, value in names.items():
+                        if value.encode() in text:
+                            print(path, name)
+            except OSError:
+                pass
+"""
+# Every command line that there is while these units work. They begin a moment after they were told to.
+COMMANDS = """
+systemctl start --no-block {units}
+turn=0
+while [ $((turn += 1)) -lt 20 ] || systemctl show --value -p ActiveState {units} | grep -q activating; do
+    cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo
+    sleep 0.05
+done | sort -u
+"""
+
+
+@cache
+def canaries() -> dict[str, str]:
+    """All secrets of backups by their names, with what role restic makes for each host of its passphrase."""
+    known = {name: secret(name) for name in SECRETS}
+    made = {host: f"{host}:{known['vault_restic_passphrase']}" for host in HOSTS}
+    return known | {f"{host}'s passphrase": sha256(text.encode()).hexdigest() for host, text in made.items()}
+
+
+def secrets_in(text: str) -> list[str]:
+    """Names only. Not to be called in an assert, which would print the text."""
+    return [name for name, value in canaries().items() if value in text]
+
+
+def readable_secrets(host: str) -> list[str]:
+    return execute(host, "python3", "-c", READABLE, given=json.dumps(canaries()).encode()).splitlines()
+
+
+def commands_during(host: str, *units: str) -> str:
+    return inside(host, COMMANDS.format(units=" ".join(units)))
 
 
 def bare_databases() -> None:
