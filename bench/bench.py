@@ -215,7 +215,7 @@ def drill() -> Figures:
 def restore() -> Figures:
     """Both database hosts and their volumes are destroyed while money moves; dr_restore.yml from bare hosts.
 
-    ratio: until the app takes an order again, against a plain pgbackrest restore and replay of the same data.
+    ratio: until the application answers again, against a plain pgbackrest restore and replay of the same data.
     lost_rows_unnamed: acknowledged before the moment that the playbook names, and not there.
     """
     return story("restore")

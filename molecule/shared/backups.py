@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import data
-from fleet import Ran, container, docker, inside, playbook
-from probe import Ledger, execute
+from fleet import HOSTS, Ran, container, docker, inside, playbook
+from probe import Ledger, execute, secret
 
 STANZA = "trading"
 PLACE = "/var/lib/trading-platform/backup"
@@ -43,9 +48,9 @@ def refused(name: str, *arguments: str, says: str) -> None:
     assert re.search(says, " ".join(ran.output.split())), ran.output
 
 
-def wrote() -> Ledger:
-    """A run of the ledger that has ended well: its journal is what must be there, or must not."""
-    with Ledger("app1", seconds=60) as run:
+def wrote(host: str = "app1") -> Ledger:
+    """A run of the ledger that has ended well: its journal, on that host, is what must be there, or must not."""
+    with Ledger(host, seconds=60) as run:
         run.wait_ready()
         run.result().assert_sound()
     return run
@@ -74,6 +79,28 @@ def assert_holds(present: list[Ledger], absent: list[Ledger]) -> None:
         assert told.unknown_present == 0, told.figures
 
 
+@dataclass(frozen=True)
+class Told:
+    """The last lines of dr_restore.yml."""
+
+    rows: int
+    last: datetime
+    rto: float
+    rpo: float
+
+
+TOLD = re.compile(
+    r"back: (\d+) rows in \d+ tables.* until: the last transaction is of (\S+ \S+);.* rpo at most ([\d.]+) s.*"
+    r" rto ([\d.]+) s"
+)
+
+
+def told(ran: Ran) -> Told:
+    found = TOLD.search(" ".join(ran.output.partition("Proof, the data")[2].split()))
+    assert found, ran.output
+    return Told(int(found[1]), datetime.fromisoformat(found[2]), float(found[4]), float(found[3]))
+
+
 # Between two accounts of the system, so that every invariant of the ledger holds. Without triggers: much faster.
 GROW = """
 SET session_replication_role = replica;
@@ -98,9 +125,68 @@ def grow(size: int) -> int:
     return has
 
 
+SECRETS = (
+    "vault_backup_s3_key_secret",
+    "vault_backup_passphrase",
+    "vault_restic_s3_key_secret",
+    "vault_restic_passphrase",
+)
+# Where whoever is on a host may look. It reads the secrets from its stdin, so that they are in no command line.
+READABLE = """
+import json, os, stat, sys
+names = json.load(sys.stdin)
+for top in "/etc /usr/local /var/lib/trading-platform /var/lib/prometheus /var/log /tmp /var/tmp /run".split():
+    for where, _, files in os.walk(top):
+        for path in (os.path.join(where, one) for one in files):
+            try:
+                seen = os.lstat(path)
+                if stat.S_ISREG(seen.st_mode) and seen.st_mode & 0o4:
+                    text = open(path, "rb").read()
+                    for name, value in names.items():
+                        if value.encode() in text:
+                            print(path, name)
+            except OSError:
+                pass
+"""
+# Every command line that there is while these units work. They begin a moment after they were told to.
+COMMANDS = """
+systemctl start --no-block {units}
+turn=0
+while [ $((turn += 1)) -lt 20 ] || systemctl show --value -p ActiveState {units} | grep -q activating; do
+    cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo
+    sleep 0.05
+done | sort -u
+"""
+
+
+@cache
+def canaries() -> dict[str, str]:
+    """All secrets of backups by their names, with what role restic makes for each host of its passphrase."""
+    known = {name: secret(name) for name in SECRETS}
+    made = {host: f"{host}:{known['vault_restic_passphrase']}" for host in HOSTS}
+    return known | {f"{host}'s passphrase": sha256(text.encode()).hexdigest() for host, text in made.items()}
+
+
+def secrets_in(text: str) -> list[str]:
+    """Names only. Not to be called in an assert, which would print the text."""
+    return [name for name, value in canaries().items() if value in text]
+
+
+def readable_secrets(host: str) -> list[str]:
+    return execute(host, "python3", "-c", READABLE, given=json.dumps(canaries()).encode()).splitlines()
+
+
+def commands_during(host: str, *units: str) -> str:
+    return inside(host, COMMANDS.format(units=" ".join(units)))
+
+
 def bare_databases() -> None:
-    """Both database hosts are destroyed with their volumes; new ones, with nothing on them, have their addresses."""
-    for name in data.DATABASES:
+    bare(data.DATABASES)
+
+
+def bare(names: Sequence[str]) -> None:
+    """These hosts are destroyed with their volumes; new ones, with nothing on them, have their addresses."""
+    for name in names:
         assert docker("rm", "--force", "--volumes", container(name)).code == 0
     made = playbook("playbooks/fleet/up.yml")
     assert made.code == 0, made.output

@@ -93,6 +93,12 @@ def query(expression: str) -> list[dict[str, Any]]:
     return list(found["data"]["result"])
 
 
+def raised(alert: str, **labels: str) -> bool:
+    """Whether its condition holds, be it that its patience lasts still."""
+    given = ", ".join(f'{name}="{value}"' for name, value in {"alertname": alert, **labels}.items())
+    return bool(query(f"ALERTS{{{given}}}"))
+
+
 def targets() -> dict[tuple[str, str, str], str]:
     """Health by job, host and what tells two of a job on a host apart."""
     found = {}

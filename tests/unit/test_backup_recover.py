@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -42,6 +43,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
     monkeypatch.setattr(server.Server, "control", control)
     monkeypatch.setattr(program, "recovered", recovered)
     monkeypatch.setattr(program, "LOCK", tmp_path / "lock", raising=False)
+    monkeypatch.setattr(program, "RECOVERED", tmp_path / "recovered.json")
     (tmp_path / "pid").write_text(str(running.pid))
     yield happened
     running.kill()
@@ -61,6 +63,7 @@ def runs(data: Path, sockets: str) -> None:
 def test_recovered_and_stopped(done: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran(tmp_path, monkeypatch) == 0
     assert done == ["recovered", "stop"]
+    assert json.loads((tmp_path / "recovered.json").read_text()).keys() == {*FACTS, "at"}
 
 
 def test_a_run_that_was_killed_is_gone_on_with(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -163,3 +164,18 @@ def test_a_certificate_that_nginx_refuses_is_taken_back(
     with pytest.raises(host.Trouble, match="taken back"):
         edge.deploy()
     assert (str(edge.link.readlink()) if edge.link.is_symlink() else "") == before
+
+
+def test_what_a_client_gets_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem = tmp_path / "cert.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    words += ["-keyout", "/dev/null", "-out", str(pem), "-subj", "/CN=Some CA", "-addext", "subjectAltName=DNS:a.test"]
+    assert host.run(*words, "-set_serial", "0x5A1F", "-days", "90")[0] == 0
+    monkeypatch.setattr(nginx, "served", lambda name: nginx.leaf(pem))
+    assert re.fullmatch(
+        r"a certificate for a.test by CN ?= ?Some CA, serial 5A1F, until \d{4}-\d\d-\d\d \d\d:\d\d UTC",
+        nginx.told("a.test"),
+    )
+    monkeypatch.setattr(nginx, "served", lambda name: b"")
+    with pytest.raises(host.Trouble, match=r"Nobody serves a certificate for a\.test"):
+        nginx.told("a.test")

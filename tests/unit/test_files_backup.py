@@ -19,6 +19,7 @@ host: Any = sys.modules["files_backup_host"]
 restic: Any = sys.modules["files_backup_restic"]
 copies: Any = sys.modules["files_backup_copies"]
 results: Any = sys.modules["files_backup_results"]
+rebuilding: Any = sys.modules["files_backup_rebuild"]
 
 
 def copy(name: str, hour: int, *paths: str, identity: str = "") -> dict[str, Any]:
@@ -156,3 +157,84 @@ def test_one_that_fails_does_not_keep_the_others(
         (tmp_path / f"{name}.json").write_text('{"set"')
     files.performed(told, {"a": lambda: {"size": 1}})
     assert 'ok{set="a"} 1.0\n' in (tmp_path / "x.prom").read_text()
+
+
+@pytest.fixture
+def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Rebuilds a set that `unless` there is something in here; what restic was asked, and what was said."""
+    monkeypatch.setattr(rebuilding, "RESULTS", tmp_path)
+    monkeypatch.setattr(rebuilding, "copies", lambda told: COPIES)
+    asked: list[tuple[str, list[str], str]] = []
+
+    def brought(told: Any, copy: Any, paths: list[str], target: Path) -> None:
+        asked.append((copy["short_id"], paths, str(target)))
+
+    def run(*, starts_empty: str = "", check: bool = False, restored: Any = brought, **more: Any) -> Any:
+        monkeypatch.setattr(rebuilding, "brought", restored)
+        one = {"name": "certbot", "paths": ["/etc/le"], "unless": [f"{tmp_path}/live/*"], **more}
+        told = restic.Settings("lb1", "", [], [], {}, [one, {"name": "etcd", "paths": ["/var/backups/etcd.db"]}])
+        rebuilding.rebuild(told, starts_empty.split(","), check)
+        return asked
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "says"),
+    [
+        # The newest copy of that name, with the paths that it has.
+        (
+            {},
+            [("bbbbbbbb", ["/etc/letsencrypt"], "/")],
+            "brought back as of 2026-11-21 10:00:00+00:00, and read once more",
+        ),
+        ({"into": "/x/restored"}, [("bbbbbbbb", ["/etc/letsencrypt"], "/x/restored")], "brought back as of"),
+        ({"check": True}, [], "would be brought back as of 2026-11-21"),
+        ({"starts_empty": "redis,certbot"}, [], "starts empty, as it was said"),
+    ],
+)
+def test_what_is_not_here_comes_back(
+    bring: Any, capsys: pytest.CaptureFixture[str], given: dict[str, Any], asked: list[Any], says: str
+) -> None:
+    assert bring(**given) == asked
+    # Nothing of etcd, which its role makes anew.
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"certbot: {says}")
+
+
+def test_what_is_here_stays(bring: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "live/a.test").mkdir(parents=True)
+    assert bring() == []
+    assert f"{tmp_path}/live/a.test is here, so nothing was brought back" in capsys.readouterr().out
+
+
+def test_a_rebuild_that_was_cut_off_is_gone_on_with(bring: Any, tmp_path: Path) -> None:
+    def cut_off(*_: Any) -> None:
+        (tmp_path / "live/a.test").mkdir(parents=True)
+        raise host.Trouble("S3 does not answer")
+
+    with pytest.raises(host.Trouble, match="does not answer"):
+        bring(restored=cut_off)
+    assert len(bring()) == 1
+    assert len(bring()) == 1
+
+
+@pytest.mark.parametrize("said", ["", "Fatal: unable to open config file: Stat: The specified key does not exist."])
+def test_without_a_copy_it_is_refused(bring: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(told: Any) -> list[Any]:
+        if said:
+            raise host.Trouble(said)
+        return [APP]
+
+    monkeypatch.setattr(rebuilding, "copies", none)
+    with pytest.raises(host.Trouble, match=r"no copy of certbot.* say -e starts_empty=certbot. There are:"):
+        bring()
+
+
+def test_without_s3_nobody_knows_whether_there_is_a_copy(bring: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(told: Any) -> list[Any]:
+        raise host.Trouble("dial tcp: connection refused\nIs there a repository")
+
+    monkeypatch.setattr(rebuilding, "copies", away)
+    with pytest.raises(host.Trouble, match="connection refused"):
+        bring(starts_empty="redis")

@@ -77,6 +77,20 @@ def test_a_copy_of_a_database_in_use(tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["grafana.db"]
 
 
+def test_a_copy_becomes_the_database_only_where_there_is_none(tmp_path: Path) -> None:
+    copy, database = tmp_path / "copy.db", tmp_path / "grafana.db"
+    words = ["take", str(copy), str(database)]
+    # Neither is there at a first start.
+    assert program.main(words) == 0
+    assert not database.exists()
+    copy.write_bytes(b"of before")
+    assert program.main(words) == 0
+    assert (database.read_bytes(), oct(database.stat().st_mode)[-3:]) == (b"of before", "640")
+    copy.write_bytes(b"later")
+    assert program.main(words) == 0
+    assert database.read_bytes() == b"of before"
+
+
 def test_no_database_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["copy", str(tmp_path / "none.db"), str(tmp_path / "copy.db")]) == 1
     assert "has Grafana ever started?" in capsys.readouterr().err

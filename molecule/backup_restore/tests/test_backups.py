@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import backups
 import data
 import pytest
+import watch
 from backups import BUCKET, PLACE, RUN, STANZA, refused
 from fleet import inside, playbook
-from probe import Ledger, secret
+from probe import Ledger
 from releases import folded
 
 
@@ -32,39 +37,94 @@ def test_the_replica_is_read_from_and_the_primary_is_left_in_peace() -> None:
 
 def test_timers_are_there_and_make_up_for_missed_runs() -> None:
     for name in data.DATABASES:
-        for schedule in ("full", "incremental"):
-            shown = inside(
-                name, f"systemctl show backup-{schedule}.timer -p ActiveState -p UnitFileState -p Persistent"
-            )
+        for timer in ("backup-full", "backup-incremental", "backup-scratch-drill"):
+            shown = inside(name, f"systemctl show {timer}.timer -p ActiveState -p UnitFileState -p Persistent")
             assert set(shown.split()) == {"ActiveState=active", "UnitFileState=enabled", "Persistent=yes"}, shown
 
 
 def test_no_secret_shows() -> None:
-    names = ("vault_backup_s3_key_secret", "vault_backup_passphrase")
-    for name in data.DATABASES:
+    """While backups run, and in what they leave; the keys of both kinds, and what is made of them for each host."""
+    for name in (*data.DATABASES, "lb1", "app1", "ops1"):
+        units, left = ["files-backup@run"], "/var/lib/trading-platform/files-backup"
+        if name in data.DATABASES:
+            units, left = (
+                [*units, "backup@incremental"],
+                f"{left} {PLACE} /etc/pgbackrest/pgbackrest.conf /var/log/pgbackrest",
+            )
+        commands = backups.commands_during(name, *units)
         said = inside(
             name,
-            "ps axww; systemctl cat 'backup*' pgbackrest-server; journalctl -q -b | tail -n 5000; "
-            # Not each host has run each schedule.
-            f"cat /etc/pgbackrest/pgbackrest.conf; find {PLACE}/results /var/log/pgbackrest -type f -exec cat {{}} +",
+            "systemctl cat 'backup*' 'files-backup*' 'pgbackrest-*'; journalctl -q -b | tail -n 20000;"
+            f" cat /var/lib/prometheus/node-exporter/*.prom; find {left} -type f -exec cat {{}} +",
         )
-        assert not [one for one in names if secret(one) in said]
+        found = backups.secrets_in(commands + said) + backups.readable_secrets(name)
+        assert found == [], name
+        assert "restic --no-cache" in commands, "no copy was made meanwhile, so nothing could show"
+        assert ("--type=incr" in commands) == (name == data.replica()), "no backup was taken meanwhile, or by both"
+        assert inside(name, "stat -c '%a %U' /etc/trading-platform/restic/settings.json").strip() == "600 root"
+    for name in data.DATABASES:
         assert inside(name, "stat -c '%a %U %G' /etc/pgbackrest/conf.d/secrets.conf").strip() == "640 root postgres"
 
 
-def test_every_object_is_read_and_the_damaged_one_is_named() -> None:
-    """FAULT 12."""
+@pytest.mark.long
+def test_no_secret_shows_in_what_a_run_prints() -> None:
+    ran = playbook("site.yml", "--tags", "backup", "--limit", "db1", "-vvv", "--diff")
+    found = backups.secrets_in(ran.output)
+    assert found == []
+    assert ran.code == 0
+
+
+@contextlib.contextmanager
+def flipped(*objects: str) -> Iterator[None]:
+    """Three bytes in the middle of each are others."""
+    those, kept = " ".join(objects), "/var/tmp/kept.tar"
+    flip = "printf '\\377\\000\\377' | dd of=$one bs=1 seek=$(($(stat -c %s $one) / 2)) conv=notrunc status=none"
+    inside("world1", f"tar -Pcf {kept} {those} && for one in {those}; do {flip} || exit 1; done")
+    try:
+        yield
+    finally:
+        inside("world1", f"tar -Pxpf {kept} && rm {kept}")
+
+
+def stored(what: str) -> list[str]:
+    """Objects of the repository, by an expression of find."""
+    return inside("world1", f"find {BUCKET}/{STANZA} -type f {what} | sort").split()
+
+
+def newest_segment() -> str:
+    """The last log of the present timeline: whatever is restored to the end needs it."""
+    backups.archived()
+    return stored("-path '*/archive/*' -name '*-*.zst' -not -name '*.partial-*'")[-1]
+
+
+def test_every_object_is_read_and_the_damaged_ones_are_named() -> None:
+    """FAULT 12: a file of a set, the manifest of another one, a log."""
     whole = playbook("playbooks/backup.yml", "-e", "do=verify")
     assert whole.code == 0, whole.output
-    victim = inside(
-        "world1", f"find {BUCKET} -path '*/backup/*' -size +100k -not -name '*.manifest*' | sort | tail -n 1"
-    ).strip()
-    flip = "printf '\\377\\000\\377' | dd of=%s bs=1 seek=5000 conv=notrunc status=none"
-    inside("world1", f"cp -p {victim} /var/tmp/kept && {flip % victim}")
-    try:
-        refused("backup", "-e", "do=verify", says=victim.removeprefix(f"{BUCKET}/{STANZA}/"))
-    finally:
-        inside("world1", f"mv /var/tmp/kept {victim}")
+    # What a manifest that cannot be read names is not looked for.
+    victim = stored("-path '*/backup/*' -size +100k -not -name '*.manifest*'")[-1]
+    manifest = next(one for one in stored("-name backup.manifest") if Path(one).parent not in Path(victim).parents)
+    victims = [victim, manifest, newest_segment()]
+    with flipped(*victims):
+        ran = playbook("playbooks/backup.yml", "-e", "do=verify")
+    assert ran.code != 0, ran.output
+    unnamed = [one for one in victims if one.removeprefix(f"{BUCKET}/{STANZA}/") not in folded(ran.output)]
+    assert unnamed == [], ran.output
+
+
+@pytest.mark.long
+def test_no_plan_is_made_with_what_is_damaged() -> None:
+    """FAULT 12: what would be restored is read before anything stops. Without its log there is no way to the end."""
+    before = data.primary(), data.timeline(), data.postmaster(data.primary())
+    segment = newest_segment()
+    with flipped(segment):
+        says = f"cannot be read: {Path(segment).name[:24]} .*Nothing was changed"
+        refused("restore_pitr", "-e", "latest=true", "-e", f"confirm={STANZA}", says=says)
+    assert (data.primary(), data.timeline(), data.postmaster(data.primary())) == before
+    label = backups.sets()[-1]["label"]
+    with flipped(*stored(f"-path '*/{label}/backup.manifest'")):
+        planned = backups.restore("-e", "latest=true", "--check")
+    assert f"set {label} cannot be read" in folded(planned.output), planned.output
 
 
 @pytest.mark.long
@@ -78,7 +138,9 @@ def test_s3_away_is_loud_and_costs_the_database_nothing() -> None:
             assert failed.code != 0, failed.output
             told = result(who, "incremental")
             assert not told["ok"], told
-            assert told["message"], told
+            # The runbook of BackupFailed: the message names it.
+            assert "world1" in str(told["message"]), told
+            data.wait_until("BackupFailed", lambda: watch.raised("BackupFailed", instance=who), 90)
             data.sql(data.primary(), "select pg_switch_wal()")
             run.wait_writing(30)
         outcome = run.result()
@@ -96,8 +158,11 @@ def test_s3_away_is_loud_and_costs_the_database_nothing() -> None:
 def test_a_backup_that_a_failover_interrupts_ends_and_the_next_one_works() -> None:
     """FAULT 32."""
     who, main = data.replica(), data.primary()
+    began = time.time()
     inside(who, "systemctl start --no-block backup@full.service")
-    data.wait_until("the backup runs", lambda: "pgbackrest" in inside(who, "ps ax -o comm"), 30)
+    # The bracket, so that it does not find the shell that asks. pgbackrest's server always runs.
+    copies = "pgrep -f 'pgbackres[t] .*--type=full' || true"
+    data.wait_until("the backup runs", lambda: bool(inside(who, copies).strip()), 30)
     data.kill_host(main)
     try:
         data.wait_until("the other leads", lambda: data.leads(who), 60)
@@ -111,6 +176,9 @@ def test_a_backup_that_a_failover_interrupts_ends_and_the_next_one_works() -> No
         )
     finally:
         data.start_host(main)
+    told = result(who, "full")
+    assert float(str(told["start"])) > began, told
+    assert told["ok"] or told["message"], told
     data.wait_healthy(120)
     # The host that came back runs its timers as before.
     test_timers_are_there_and_make_up_for_missed_runs()

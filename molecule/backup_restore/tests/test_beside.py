@@ -8,6 +8,7 @@ from pathlib import Path
 import backups
 import data
 import pytest
+from edge import DOMAIN
 from fleet import inside, playbook
 from probe import Ledger
 from releases import folded
@@ -31,7 +32,10 @@ def test_a_drill_restores_compares_and_measures_beside_a_running_ledger(tmp_path
     assert 0 < told["rto_seconds"] < 900, told
     assert 0 <= told["rpo_seconds"] < 300, told
     assert any(one["restored"] > 0 for one in told["rows"]), told["rows"]
-    assert "<html" in path.with_suffix(".html").read_text()[:200]
+    page = path.with_suffix(".html").read_text()
+    assert "<html" in page[:200]
+    secrets = backups.secrets_in(path.read_text() + page + ran.output)
+    assert secrets == []
     who = data.replica()
     assert "trading_drill_ok 1" in inside(who, "cat /var/lib/prometheus/node-exporter/trading_drill.prom")
     assert not inside(who, "find /var/lib/postgresql/*/trading.scratch -mindepth 1 -maxdepth 1 -type d")
@@ -60,20 +64,25 @@ def test_a_table_of_a_moment_comes_back_beside_the_present_one() -> None:
         data.sql(main, "drop table public.kept; drop schema if exists before cascade", "trading")
 
 
-def test_files_come_back_into_a_new_directory() -> None:
+@pytest.mark.parametrize(
+    "path", ["/etc/letsencrypt", pytest.param(f"/etc/letsencrypt/renewal/{DOMAIN}.conf", marks=pytest.mark.long)]
+)
+def test_files_come_back_into_a_new_directory(path: str) -> None:
+    """All of a directory, or one file and nothing else."""
     place = "/var/tmp/story-restored"
-    there = "cd {} && find . -type f | sort | xargs sha256sum"
+    there = "cd {} && find .{} -type f | sort | xargs sha256sum"
     inside("lb1", "systemctl start files-backup@run")
-    ran = playbook(
-        "playbooks/restore_files.yml", "-e", "host=lb1", "-e", "path=/etc/letsencrypt", "-e", f"into={place}"
-    )
+    ran = playbook("playbooks/restore_files.yml", "-e", "host=lb1", "-e", f"path={path}", "-e", f"into={place}")
     try:
         assert ran.code == 0, ran.output
-        restored = inside("lb1", there.format(f"{place}/etc/letsencrypt"))
-        assert restored == inside("lb1", there.format("/etc/letsencrypt"))
+        restored = inside("lb1", there.format(place, ""))
         assert restored
+        assert restored == inside("lb1", there.format("/", path))
     finally:
         inside("lb1", f"rm -rf {place}")
-    never = playbook("playbooks/restore_files.yml", "-e", "host=lb1", "-e", "path=/etc/never", "-e", f"into={place}")
+
+
+def test_a_path_that_no_copy_has_is_refused() -> None:
+    never = playbook("playbooks/restore_files.yml", "-e", "host=lb1", "-e", "path=/etc/never")
     assert never.code != 0, never.output
     assert "/etc/letsencrypt" in folded(never.output), never.output

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import data
 import pytest
+import watch
 from backups import RUN, STANZA, refused
 from fleet import inside, playbook
 from probe import Ledger
@@ -39,6 +40,12 @@ def archiver(name: str) -> tuple[int, int]:
     return int(told[0]), int(told[1])
 
 
+def says(name: str, words: str, since: float) -> bool:
+    """Whether PostgreSQL's journal has these words, as a runbook looks for them."""
+    looked = f"journalctl -u patroni -o cat --no-pager --since=@{since:.0f} -g '{words}' | head -c 400"
+    return words in inside(name, looked)
+
+
 def test_a_wrong_passphrase_is_told_before_anything_stops() -> None:
     main = data.primary()
     before = main, data.timeline(), data.postmaster(main)
@@ -60,14 +67,19 @@ def test_a_drill_without_room_says_how_much_is_missing() -> None:
 
 @pytest.mark.long
 def test_a_wrong_key_fails_the_archive_and_nothing_is_lost() -> None:
-    """FAULT 11: PostgreSQL counts each attempt that failed, keeps the logs, and sends them once the key is right."""
-    main = data.primary()
-    with Ledger("app1", seconds=60) as run:
+    """FAULT 11: PostgreSQL counts each attempt that failed, keeps the logs, and sends them once the key is right.
+
+    An alert is raised, and the journal that its runbook leads to says that archiving fails.
+    """
+    main, began = data.primary(), time.time()
+    with Ledger("app1", seconds=400, rate=100) as run:
         run.wait_ready()
         archived, failed = archiver(main)
         with wrong("repo1-s3-key-secret", *data.DATABASES):
             data.sql(main, "select pg_switch_wal()")
             data.wait_until("an attempt has failed", lambda: archiver(main)[1] > failed, 120)
+            data.wait_until("the alert", lambda: watch.raised("PostgresArchiveFailing", instance=main), 90)
+            assert says(main, "archive command failed", began)
         data.wait_until("the archive goes on", lambda: archiver(main)[0] > archived, 180)
         outcome = run.result()
     outcome.assert_unnoticed()
@@ -76,7 +88,7 @@ def test_a_wrong_key_fails_the_archive_and_nothing_is_lost() -> None:
 @pytest.mark.long
 def test_a_full_log_disk_costs_no_acknowledged_row() -> None:
     """FAULT 9: S3 is away, so the logs stay; their disk fills up; the primary falls over, the other one takes over."""
-    who, other = data.replica(), data.primary()
+    who, other, began = data.replica(), data.primary(), time.time()
     directory = inside(who, "ls -d /var/lib/postgresql/*/trading/pg_wal").strip()
     with data.stopped("patroni", who):
         size = int(inside(who, f"du -sm {directory}").split()[0]) + SPARE_MB
@@ -95,6 +107,7 @@ def test_a_full_log_disk_costs_no_acknowledged_row() -> None:
             run.wait_ready()
             with data.stopped("s3", "world1"):
                 fill(who, lambda: data.leads(other))
+                assert says(who, "No space left on device", began)
                 run.wait_writing(60)
                 inside(who, f"mount -o remount,size={size + 1000}m {directory}")
             # Where it has to rewind, Patroni first archives each log that waits: a minute for each while S3 is away.

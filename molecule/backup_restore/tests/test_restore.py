@@ -26,6 +26,7 @@ class History:
     runs: list[Ledger]
     time: str
     lsn: str
+    xid: str
     name: str
 
 
@@ -34,9 +35,9 @@ def backed_up(schedule: str) -> None:
     assert ran.code == 0, ran.output
 
 
-def back_to(timeline: int, target: str, value: str) -> None:
+def back_to(timeline: int, target: str) -> None:
     """On the timeline that the first restore has left."""
-    ran = restore("-e", f"to_{target}={value}", "-e", f"timeline={timeline}")
+    ran = restore("-e", target, "-e", f"timeline={timeline}")
     assert ran.code == 0, ran.output
     data.wait_healthy(120)
     forget_what_is_aside()
@@ -61,7 +62,7 @@ def grown() -> Iterator[None]:
     backups.grow(BYTES)
     backed_up("incremental")
     yield
-    back_to(timeline, "time", f"'{small}'")
+    back_to(timeline, f"to_time='{small}'")
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +73,12 @@ def history(grown: None) -> History:
     runs.append(wrote())
     lsn = data.sql(data.primary(), "select pg_current_wal_lsn()")
     runs.append(wrote())
+    xid = data.sql(data.primary(), "select pg_current_xact_id() from pg_logical_emit_message(true, 'story', 'x')")
+    runs.append(wrote())
     data.sql(data.primary(), f"select pg_create_restore_point('{name}')")
     runs.append(wrote())
     backups.archived()
-    return History(timeline, runs, time, lsn, name)
+    return History(timeline, runs, time, lsn, xid, name)
 
 
 def standing() -> tuple[str, int, str]:
@@ -134,8 +137,10 @@ def test_to_a_time(history: History) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("target", "kept"), [("lsn", 2), ("name", 3)])
+@pytest.mark.parametrize(
+    ("target", "kept"), [("to_lsn={0.lsn}", 2), ("to_xid={0.xid}", 3), ("to_name={0.name}", 4), ("latest=true", 5)]
+)
 def test_forward_again_on_the_timeline_that_was_left(history: History, target: str, kept: int) -> None:
     """pgBackRest and PostgreSQL by themselves stay on the timeline of the first restore, and miss the target."""
-    back_to(history.timeline, target, getattr(history, target))
+    back_to(history.timeline, target.format(history))
     assert_holds(history.runs[:kept], history.runs[kept:])

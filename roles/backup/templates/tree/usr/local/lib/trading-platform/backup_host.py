@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS = Path("/etc/trading-platform/backup/settings.json")
+# What the last recovery on this host came to.
+RECOVERED = Path("/var/lib/trading-platform/backup/recovered.json")
 # Of what a program said last.
 LAST_LINES = 8
 # Seconds that production's PostgreSQL has for a short question.

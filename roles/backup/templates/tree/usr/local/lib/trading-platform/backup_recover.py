@@ -2,7 +2,7 @@
 """Lets a restored data directory recover to its target, out of everybody's reach. Managed by Ansible (role backup).
 
 PostgreSQL runs on a socket of its own until it has promoted itself, and is stopped: Patroni gets a complete directory.
-Prints what was measured, as JSON.
+Prints what was measured, as JSON, and leaves it here for the last lines of a run that comes later.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 # Isolated (-I), Python does not look beside the program; without bytecode (-B), it leaves nothing there.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from backup_host import Trouble, held
+from backup_host import RECOVERED, Trouble, held, written
 from backup_interruption import heed
 from backup_server import Server, recovered
 
@@ -36,7 +37,8 @@ def complete(server: Server, timeout: float) -> dict[str, object]:
     """Recovered and stopped; stopped, too, where that went wrong."""
     cleared(server)
     try:
-        facts = recovered(server, timeout)
+        facts = recovered(server, timeout) | {"at": time.time()}
+        written(RECOVERED, json.dumps(facts) + "\n")
     except BaseException:
         server.stop()
         raise

@@ -18,7 +18,8 @@ LAST_WORDS = 15
 OF_TARGET = ("action", "inclusive", "lsn", "name", "time", "timeline", "xid")
 FACTS = """select json_build_object(
     'timeline', (pg_control_checkpoint()).timeline_id, 'lsn', pg_current_wal_lsn(),
-    'last_commit', to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MSOF'))"""
+    'last_commit', to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MSOF'),
+    'last_commit_at', extract(epoch from pg_last_xact_replay_timestamp()))"""
 # pgBackRest wrote them for this recovery; the next server, perhaps a replica, has no use for them.
 SETTINGS = ("restore_command", *(f"recovery_target{one}" for one in ("", *(f"_{it}" for it in OF_TARGET))))
 

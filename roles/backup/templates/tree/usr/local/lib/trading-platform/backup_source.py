@@ -39,14 +39,18 @@ def read(told: Settings, left: int = READINGS) -> Source:
     try:
         with ExitStack() as opened:
             first = opened.enter_context(Session("postgres", port))
-            names = json.loads(first.ask(DATABASES))
-            sessions = {name: opened.enter_context(Session(name, port)) for name in names}
+            sessions = {name: opened.enter_context(Session(name, port)) for name in databases(first)}
             lsn, at = still(first, list(sessions.values()), primary)
             return Source("primary" if primary else "replica", lsn, at, *counted(told, sessions))
     except Trouble:
         if left == 1:
             raise
     return read(told, left - 1)
+
+
+def databases(session: Session) -> list[str]:
+    names: list[str] = json.loads(session.ask(DATABASES))
+    return names
 
 
 def still(first: Session, sessions: Sequence[Session], primary: bool) -> tuple[str, float]:

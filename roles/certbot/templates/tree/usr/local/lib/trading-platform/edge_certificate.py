@@ -3,6 +3,7 @@
 
 keep [--force] [--check]   asks the CA where one is due, lands it, has nginx serve it; for the timer and the role
 deploy                     lands what certbot holds and has nginx serve it; for certbot's own deploy hook
+served                     says which certificate a client gets here
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from edge_certificate_certbot import LOG, ask, server
 from edge_certificate_due import Settings, due
 from edge_certificate_host import Trouble, locked
 from edge_certificate_metrics import SUCCESS, tell
-from edge_certificate_nginx import Edge, leaf, load, served
+from edge_certificate_nginx import Edge, leaf, load, served, told
 
 SETTINGS = Path("/etc/trading-platform/certbot/settings.json")
 
@@ -52,11 +53,14 @@ def keep(edge: Edge, *, force: bool, check: bool) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["keep", "deploy"])
+    parser.add_argument("what", choices=["keep", "deploy", "served"])
     parser.add_argument("--force", action="store_true", help="ask for a new certificate although none is due")
     parser.add_argument("--check", action="store_true", help="only say what would be done")
     given = parser.parse_args(arguments)
     edge = Edge(Settings(**json.loads(SETTINGS.read_text())))
+    if given.what == "served":
+        sys.stdout.write(told(edge.wanted.name))
+        return 0
     if given.check:
         sys.stdout.write(keep(edge, force=given.force, check=True))
         return 0

@@ -16,10 +16,16 @@ class Trouble(Exception):  # noqa: N818 - it is one, and reads as one
     """What a person has to read, with what to do next."""
 
 
-def run(*words: str, seconds: int = 30) -> tuple[int, str]:
+def run(*words: str, seconds: int = 30, given: str = "") -> tuple[int, str]:
     try:
         done = subprocess.run(
-            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
+            words,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return 124, f"no end after {seconds} s"

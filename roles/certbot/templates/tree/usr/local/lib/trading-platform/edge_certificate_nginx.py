@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import ssl
@@ -14,13 +15,13 @@ from edge_certificate_host import Trouble, place, run
 
 # Seconds for nginx to serve what it was given.
 SERVED_WITHIN = 15
+ASKED = ("-serial", "-startdate", "-enddate", "-dateopt", "iso_8601", "-ext", "subjectAltName")
 
 
 def load(path: Path) -> Certificate | None:
     if not path.exists():
         return None
-    asked = ("-serial", "-startdate", "-enddate", "-dateopt", "iso_8601", "-ext", "subjectAltName")
-    code, said = run("openssl", "x509", "-in", str(path), "-noout", *asked)
+    code, said = run("openssl", "x509", "-in", str(path), "-noout", *ASKED)
     if code:
         raise Trouble(f"{path} is no certificate that openssl can read: {said.strip()}")
     return parsed(said)
@@ -47,6 +48,18 @@ def served(name: str) -> bytes:
             return secure.getpeercert(binary_form=True) or b""
     except OSError:
         return b""
+
+
+def told(name: str) -> str:
+    """What a browser would show of it."""
+    seen = served(name)
+    if not seen:
+        raise Trouble(f"Nobody serves a certificate for {name} on port 443. Look at `systemctl status nginx`.")
+    code, said = run("openssl", "x509", "-noout", "-issuer", *ASKED, given=ssl.DER_cert_to_PEM_cert(seen))
+    if code:
+        raise Trouble(f"openssl cannot read the certificate that is served for {name}: {said.strip()}")
+    now, issuer = parsed(said), re.search(r"^issuer=\s*(.*)$", said, re.M)
+    return f"a certificate for {name} by {issuer[1] if issuer else '?'}, serial {now.serial}, until {now.until}"
 
 
 class Edge:

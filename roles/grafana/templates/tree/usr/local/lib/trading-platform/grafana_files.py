@@ -3,6 +3,7 @@
 
 usage: grafana_files.py check ROOT        whether dashboards, provisioning and grafana.ini below ROOT can be read
        grafana_files.py copy FROM TO      a consistent copy of a running Grafana's database
+       grafana_files.py take FROM TO      that copy becomes the database, where there is none; before Grafana starts
 """
 
 from __future__ import annotations
@@ -109,12 +110,25 @@ def copy(source: Path, target: Path) -> None:
     new.replace(target)
 
 
+def take(source: Path, target: Path) -> None:
+    """On a new host to which the copy came back from S3."""
+    if target.exists() or not source.is_file():
+        return
+    owner, new = target.parent.stat(), target.with_name(target.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as made:
+        made.write(source.read_bytes())
+        os.fchmod(made.fileno(), 0o640)
+        os.fchown(made.fileno(), owner.st_uid, owner.st_gid)
+    new.replace(target)
+
+
 def main(words: list[str]) -> int:
     try:
         if words[:1] == ["check"] and len(words) == 2:  # noqa: PLR2004 - a verb and a directory
             check(Path(words[1]))
-        elif words[:1] == ["copy"] and len(words) == 3:  # noqa: PLR2004 - a verb and two files
-            copy(Path(words[1]), Path(words[2]))
+        elif words[:1] in (["copy"], ["take"]) and len(words) == 3:  # noqa: PLR2004 - a verb and two files
+            (copy if words[0] == "copy" else take)(Path(words[1]), Path(words[2]))
         else:
             sys.stderr.write(str(__doc__))
             return 0 if words in (["-h"], ["--help"]) else 2

@@ -5,6 +5,7 @@ run             copies every set, and lets go of copies older than the role says
 verify          reads all that the repository holds; for the timers
 list            which copies there are
 restore PATH    brings PATH back, into a new directory
+rebuild         brings back, where it was, each set of which nothing is here
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from files_backup_copies import table
 from files_backup_host import Trouble, alone
 from files_backup_jobs import copied, ready, thinned, verified
+from files_backup_rebuild import rebuild
 from files_backup_restic import Settings, copies
 from files_backup_restore import restore
 from files_backup_results import RESULTS, note
@@ -71,6 +73,9 @@ def main() -> int:
     restoring.add_argument("--into", default="", help="a new directory, or / for where it was")
     restoring.add_argument("--confirm", default="", help="the host's name, for /")
     restoring.add_argument("--check", action="store_true", help="say what would come")
+    rebuilding = verbs.add_parser("rebuild")
+    rebuilding.add_argument("--starts-empty", default="", help="sets that are not brought back, with commas")
+    rebuilding.add_argument("--check", action="store_true", help="say what would come")
     asked = parser.parse_args()
     try:
         told = Settings(**json.loads(SETTINGS.read_text()))
@@ -85,7 +90,10 @@ def main() -> int:
         else:
             # Not while a run lets go of what is being read.
             with alone():
-                restore(told, asked)
+                if asked.verb == "rebuild":
+                    rebuild(told, asked.starts_empty.split(","), asked.check)
+                else:
+                    restore(told, asked)
     except (Trouble, OSError) as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1

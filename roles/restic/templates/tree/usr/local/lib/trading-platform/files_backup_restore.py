@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import stat
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from files_backup_copies import below, chosen, literal, table
 from files_backup_host import Trouble
@@ -35,12 +39,23 @@ def restore(told: Settings, asked: argparse.Namespace) -> None:
     where = f"in place of {path}; files that the copy lacks stay" if over else f"to {target}{path}"
     sys.stdout.write(f"{table([copy])}\n{len(files)} files, {size} bytes, {where}\n")
     if not asked.check:
-        # Under another name first: who finds the directory finds all of it.
-        new = target if over else target.with_name(f"{target.name}.new")
-        if not over:
-            shutil.rmtree(new, ignore_errors=True)
-            new.mkdir(mode=0o700, parents=True)
-        restic(told, "restore", copy["id"], "--no-lock", "--verify", "--include", literal(path), "--target", str(new))
-        if not over:
-            new.replace(target)
+        brought(told, copy, [path], target)
         sys.stdout.write("Restored, and read once more.\n")
+
+
+def brought(told: Settings, copy: Mapping[str, Any], paths: Sequence[str], target: Path) -> None:
+    """Under another name first, but for /: who finds the directory finds all of it."""
+    over = target == Path("/")
+    new = target if over else target.with_name(f"{target.name}.new")
+    if not over:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700, parents=True)
+    above = {one: one.stat() for path in paths for one in Path(path).parents if one.exists()}
+    only = [word for path in paths for word in ("--include", literal(path))]
+    restic(told, "restore", copy["id"], "--no-lock", "--verify", *only, "--target", str(new))
+    # restic gives the directories above their old owners back, whose numbers may be others' on this host.
+    for one, was in above.items():
+        os.chown(one, was.st_uid, was.st_gid)
+        one.chmod(stat.S_IMODE(was.st_mode))
+    if not over:
+        new.replace(target)

@@ -725,3 +725,18 @@ def test_a_canary_promoted_with_the_old_set_kept_leaves_no_share() -> None:
     host = standing(*CANARY)
     run(host, deploy(V2, keep_other=True))
     assert host.runtime == host.file == Routes("green")
+
+
+@pytest.mark.parametrize(
+    "before", [LIVE, CANARY, BOTH, (*LIVE, deploy(V2)), (*LIVE, deploy(V2), warm(V3), share(V3, 20))]
+)
+def test_a_host_that_lost_all_but_its_records_serves_what_served_last(before: tuple[Action, ...]) -> None:
+    """As role app's entry point come_back does it. Requests come only once the set is ready."""
+    lost, host = standing(*before), FakeHost()
+    host.state_file, host.records = lost.state_file, lost.records
+    seen = facts(host.world())
+    assert (seen["live"], seen["previous"]) == (None, facts(lost.world())["live"]["release"])
+    if (seen["other"] or {}).get("purpose") == "canary":
+        run(host, withdraw)
+    run(host, deploy(host.records[str(seen["previous"])]))
+    assert (summary(host)["live"], summary(host)["other"]) == (seen["previous"], None)
