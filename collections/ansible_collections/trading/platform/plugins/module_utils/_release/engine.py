@@ -103,7 +103,7 @@ class Docker:
                 if "error" in line:
                     raise ReleaseError(verdicts.pull(image, str(line["error"])))
         except self._stream_errors as error:
-            raise ReleaseError(verdicts.pull(image, str(error))) from error
+            raise ReleaseError(verdicts.pull(image, str(getattr(error, "explanation", None) or error))) from error
         if not self.images([image]):
             raise ReleaseError(verdicts.pull(image, "the engine reported success, but the digest did not match"))
 

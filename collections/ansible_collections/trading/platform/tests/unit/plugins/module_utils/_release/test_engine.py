@@ -90,6 +90,13 @@ def test_a_pull_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, stream: lis
         engine(monkeypatch, Api(*stream)).pull(IMAGE)
 
 
+def test_a_refusal_is_told_in_the_engine_s_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its 500 is its own and not the registry's, and the address before them is longer than what is told."""
+    error = docker.errors.APIError(f"500 Server Error for http+docker://{'x' * 300}", explanation="toomanyrequests")
+    with pytest.raises(ReleaseError, match=f"^cannot pull {IMAGE}: toomanyrequests$"):
+        engine(monkeypatch, Api(error)).pull(IMAGE)
+
+
 def test_what_came_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api(*DONE)
     monkeypatch.setattr(api, "_lines", lambda: iter(DONE))
