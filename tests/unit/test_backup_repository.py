@@ -31,6 +31,8 @@ repository: Any = sys.modules["backup_repository"]
         # A second repository: it came later, and its stanza is there.
         ({"code": 4, "of": [0, 3]}, "made the stanza trading\nThere is no backup yet.\n"),
         ({"code": 4, "of": [0, 2]}, "There is no backup yet.\n"),
+        # The other one serves.
+        ({"code": 4, "of": [99, 0]}, "The repository's state is 99: see pgbackrest --stanza=trading info.\n"),
     ],
 )
 def test_a_first_backup_is_asked_for_until_there_is_one(
@@ -83,7 +85,7 @@ def test_a_log_that_is_not_begun_is_not_waited_for(monkeypatch: pytest.MonkeyPat
     assert "pg_walfile_name(pg_switch_wal() - 1)" in asked.call_args_list[0].args[1]
 
 
-@pytest.mark.parametrize("status", [{"code": 99}, {"code": 4, "of": [0, 99]}])
+@pytest.mark.parametrize("status", [{"code": 99}, {"code": 4, "of": [2, 99]}])
 def test_a_repository_that_cannot_be_read(status: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     repositories = [{"status": {"code": code}} for code in status.get("of", [])]
     monkeypatch.setattr(repository, "is_primary", lambda _told: True)

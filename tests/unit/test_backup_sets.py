@@ -33,7 +33,7 @@ def test_old_incremental_sets_go_newest_first() -> None:
         aged("b_2", "incr", 2.5, "b", "b_1"),
     ]
     # b_1 is old too, and b_2 stands on it.
-    assert sets.outdated(held, 9 * DAY, 7) == ["a_2", "a_1"]
+    assert [one["label"] for one in sets.outdated(held, 9 * DAY, 7)] == ["a_2", "a_1"]
     assert sets.outdated(held, 9 * DAY, 30) == []
 
 
@@ -71,7 +71,7 @@ def test_no_set_before_a_position() -> None:
     ],
 )
 def test_a_set_that_ends_after_the_moment(kind: str, value: str, refusal: str | None) -> None:
-    target = sets.Target("a", 1, kind, value)
+    target = sets.Target(1, "a", 1, kind, value)
     if refusal is None:
         assert sets.sized([made("a", "0/10")], target) == 5
         return
@@ -81,19 +81,19 @@ def test_a_set_that_ends_after_the_moment(kind: str, value: str, refusal: str | 
 
 def test_a_set_that_is_not_there() -> None:
     with pytest.raises(host.Trouble, match="no set b; there are: a"):
-        sets.sized([made("a", "0/10")], sets.Target("b", 1, "default"))
+        sets.sized([made("a", "0/10")], sets.Target(1, "b", 1, "default"))
 
 
 @pytest.mark.parametrize(
     ("target", "more"),
     [
-        (sets.Target("a", 2, "default"), []),
-        (sets.Target("a", 2, "time", "now"), ["--target=now", "--target-action=promote"]),
+        (sets.Target(3, "a", 2, "default"), []),
+        (sets.Target(3, "a", 2, "time", "now"), ["--target=now", "--target-action=promote"]),
         (
-            sets.Target("a", 2, "lsn", "0/1", exclusive=True),
+            sets.Target(3, "a", 2, "lsn", "0/1", exclusive=True),
             ["--target=0/1", "--target-action=promote", "--target-exclusive"],
         ),
     ],
 )
 def test_what_pgbackrest_gets(target: Any, more: list[str]) -> None:
-    assert target.options == ["--set=a", f"--type={target.type}", "--target-timeline=2", *more]
+    assert target.options == ["--repo=3", "--set=a", f"--type={target.type}", "--target-timeline=2", *more]

@@ -12,16 +12,19 @@ version_added: 0.4.0
 author: trading.platform contributors (@trading)
 description:
   - Runs on a database host as postgres, with C(/etc/pgbackrest) in place. No secret stands on a command line.
+  - Of several repositories each has a state, sets and logs of its own. One that cannot be reached does not stand in
+    the way of the others.
   - A restore needs a plan. The plan chooses the set and the timeline so that the target lies on them, and refuses a
     target that the archived WAL does not hold. pgBackRest itself takes the latest set for a time that no set reaches.
 options:
   action:
     description:
-      - V(info) returns the stanza's state.
-      - V(backup) takes a backup and returns the new set.
-      - V(plan) works out how O(target) can be restored, or says why not.
+      - V(info) returns the stanza's state in each repository.
+      - V(backup) takes a backup into the first repository and returns the new set.
+      - V(plan) works out how O(target) can be restored, or says why not. It takes the first repository that leads
+        there; for the latest state the one whose logs go farthest.
       - V(restore) restores as O(plan) says, into a directory on which no PostgreSQL runs.
-      - V(verify) names what is damaged or missing in the repository, and fails if anything is.
+      - V(verify) names what is damaged or missing in each repository, and fails if anything is.
       - V(expire) removes what the configured retention does not keep.
     type: str
     choices: [info, backup, plan, restore, verify, expire]
@@ -88,7 +91,7 @@ options:
     choices: [promote, pause, shutdown]
     default: promote
   set:
-    description: The set that V(verify) looks at, with its WAL, instead of the whole repository.
+    description: The set that V(verify) looks at, with its WAL, instead of everything.
     type: str
 attributes:
   check_mode:
@@ -131,32 +134,44 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-status:
-  description: C(code) of pgBackRest (0 is well, 1 no stanza, 2 no set), C(message), and whether a backup is C(running).
-  type: dict
-  returned: action=info
-database:
-  description: C(system_id), C(version) and C(id) of the present cluster.
-  type: dict
-  returned: action=info
-sets:
-  description:
-    - The backups, the oldest first, with label, type, prior, start, stop, start_lsn, stop_lsn, wal_start, wal_stop,
-      size, repo_size (null where pgBackRest does not say), error, timeline and database. C(error) means damaged pages.
+repositories:
+  description: What each one has of the stanza.
   type: list
   elements: dict
   returned: action=info
+  contains:
+    repo:
+      description: Its number in pgBackRest's configuration.
+      type: int
+    status:
+      description:
+        - C(code) of pgBackRest (0 is well, 1 no stanza, 2 no set, 99 unreadable), C(message), and whether a backup is
+          C(running).
+      type: dict
+    database:
+      description: C(system_id), C(version) and C(id) of the present cluster.
+      type: dict
+    sets:
+      description:
+        - The backups, the oldest first, with label, type, prior, start, stop, start_lsn, stop_lsn, wal_start,
+          wal_stop, size, repo_size (null where pgBackRest does not say), error, timeline and database. C(error) means
+          damaged pages.
+      type: list
+      elements: dict
+    archive:
+      description: For each database C(id), C(min) and C(max) of the archived WAL.
+      type: list
+      elements: dict
+    recoverable:
+      description: C(earliest) and C(latest) time; the latest is the last commit in the archive.
+      type: dict
 archive:
-  description: For each database C(id), C(min) and C(max) of the archived WAL.
+  description: What is left of the archived WAL, of all repositories.
   type: list
   elements: dict
-  returned: action=info and action=expire
-recoverable:
-  description: C(earliest) and C(latest) time; the latest is the last commit in the archive.
-  type: dict
-  returned: action=info
+  returned: action=expire
 set:
-  description: The new set as in RV(sets), or the label of the one restored.
+  description: The new set as in RV(repositories[].sets), or the label of the one restored.
   type: raw
   returned: action=backup and action=restore
 seconds:
@@ -165,7 +180,7 @@ seconds:
   returned: action=backup and action=restore
 plan:
   description:
-    - stanza, system_id, target as asked for, restore (type and target as pgBackRest gets them), set, set_stop,
+    - stanza, repo, system_id, target as asked for, restore (type and target as pgBackRest gets them), set, set_stop,
       timeline, wal_from, wal_to, wal_segments, bytes, repo_bytes, seconds (an estimate or null), disk (path, needed,
       free), data_directory, delta, proved and lines.
   type: dict
@@ -183,7 +198,7 @@ aside:
   type: str
   returned: action=restore
 damaged:
-  description: C(name) and C(problem) of what is damaged or missing.
+  description: C(name) and C(problem) of what is damaged or missing, and of V(verify) the C(repo).
   type: list
   elements: dict
   returned: action=verify, and with a refused proof

@@ -113,6 +113,9 @@ ansible_facts:
     processor_vcpus:
       description: Number of processors.
       type: int
+    mounts:
+      description: Disks, each with C(mount), where it is, and C(size_total) in bytes.
+      type: list
     hostname:
       description: The short name.
       type: str
@@ -144,10 +147,23 @@ def facts() -> dict[str, Any]:
         **host.os_facts(host.os_release(Path("/etc/os-release").read_text(encoding="utf-8"))),
         "memtotal_mb": host.memtotal_mb(Path("/proc/meminfo").read_text(encoding="utf-8")),
         "processor_vcpus": os.cpu_count() or 1,
+        "mounts": [
+            {"mount": place, "size_total": size(place)}
+            for place in host.disk_mounts(Path("/proc/self/mounts").read_text(encoding="utf-8"))
+        ],
         "hostname": uname.nodename.split(".")[0],
         "architecture": uname.machine,
         "installed_packages": installed(),
     }
+
+
+def size(place: str) -> int:
+    """0 where nobody may look."""
+    try:
+        stat = os.statvfs(place)
+    except OSError:
+        return 0
+    return stat.f_blocks * stat.f_frsize
 
 
 def free_mb(path: str) -> int:

@@ -28,8 +28,8 @@ CAUSES = {
     LOCKED: "another backup, expire or restore of this stanza runs on this host; wait for it",
     56: "PostgreSQL cannot be reached; look at pg1-path, pg1-port and whether it runs",
     82: "a WAL segment did not reach the archive in time; look at pg_stat_archiver on the primary",
-    95: "decryption failed; look at repo1-cipher-pass in /etc/pgbackrest/conf.d",
-    103: "no repository can be used; look at repo1-* in /etc/pgbackrest, the network and the passphrase",
+    95: "decryption failed; look at repo*-cipher-pass in /etc/pgbackrest/conf.d",
+    103: "no repository can be used; look at repo*-* in /etc/pgbackrest, the network and the passphrase",
 }
 # Silent but for errors: their words go into messages and are never read.
 LOGS = ("--log-level-console=off", "--log-level-stderr=error")
@@ -53,8 +53,12 @@ class Slice:
 
 
 class Pgbackrest:
-    def __init__(self, stanza: str) -> None:
-        self.stanza = stanza
+    def __init__(self, stanza: str, repo: int | None = None) -> None:
+        self.stanza, self.repo = stanza, repo
+
+    def on(self, repo: int) -> Pgbackrest:
+        """Without a number most of pgBackRest's commands know the first repository only, even if that is away."""
+        return Pgbackrest(self.stanza, repo)
 
     def run(self, command: str, *arguments: str, changed: str = "Nothing was changed.") -> bytes:
         with self._started(command, *arguments, changed=changed) as output:
@@ -65,7 +69,7 @@ class Pgbackrest:
         with tempfile.TemporaryFile() as errors:
             try:
                 process = subprocess.Popen(
-                    ["pgbackrest", f"--stanza={self.stanza}", *LOGS, *arguments, *command.split()],
+                    ["pgbackrest", f"--stanza={self.stanza}", *self._where, *LOGS, *arguments, *command.split()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,
@@ -85,7 +89,12 @@ class Pgbackrest:
                 errors.seek(0)
                 raise failed(command, process.returncode, errors.read().decode(errors="replace"), changed)
 
-    def info(self) -> Stanza:
+    @property
+    def _where(self) -> list[str]:
+        return [f"--repo={self.repo}"] if self.repo else []
+
+    def info(self) -> list[Stanza]:
+        """The stanza as each repository has it; one that cannot be reached is told by its state."""
         return read_info(self.run("info", "--output=json"), self.stanza)
 
     def listing(self, path: str) -> dict[str, Entry]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from . import choice, wal
 from .archive import Archive
-from .client import Pgbackrest, Slice
+from .checking import altered, listed
+from .client import Pgbackrest
 from .journal import Journal, estimate
 from .objects import absent, missing, read_manifest
 from .stanza import Set, Stanza
@@ -176,10 +177,6 @@ def archived_path(archive: Archive, spans: Sequence[Span], one: Set, last: str) 
     return wanted
 
 
-def listed(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def disk(path: Path, size: int, delta: bool) -> dict[str, Any]:
     """The old directory stays aside, so the whole has to fit beside it; a delta restore replaces in place."""
     there = next(each for each in [path, *path.parents] if each.exists())
@@ -244,6 +241,7 @@ def _plan(client: Pgbackrest, stanza: Stanza, archive: Archive, wanted: Wanted, 
         lines += prove(client, stanza, found.set, lambda name: archive.problem(name, archive.work / "proof"), needed)
     return {
         "stanza": stanza.name,
+        "repo": stanza.repo,
         "system_id": stanza.system_id,
         "target": dict(wanted.target),
         "restore": {"type": found.type, "target": found.target},
@@ -294,17 +292,3 @@ def unreadable(what: str, damaged: Mapping[str, str]) -> str:
 
 def named(damaged: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "problem": said} for name, said in damaged.items()]
-
-
-def altered(client: Pgbackrest, objects: Mapping[str, Sequence[Slice]]) -> dict[str, str]:
-    """Objects whose bytes are others than the manifest says, each read once."""
-    found = {}
-    for path, slices in objects.items():
-        try:
-            bad = client.damaged(path, slices)
-        except BackupError as error:
-            found[path] = f"unreadable: {error}"
-            continue
-        if bad:
-            found[path] = f"other bytes than were written, in {listed(bad)}"
-    return found

@@ -13,16 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import planning, wal
+from . import checking, planning, wal
 from .archive import Archive
 from .client import LOCKED, Pgbackrest
 from .journal import Journal
-from .objects import Listing, absent, read_manifest
-from .stanza import Set, Stanza, added, facts, iso, readable, restorable, told
+from .stanza import UNREADABLE, Stanza, added, facts, iso, readable, restorable, short, told
 from .wal import BackupError
 
 Answer = dict[str, Any]
-PLANNED = ("stanza", "system_id", "restore", "set", "timeline", "bytes", "data_directory")
+PLANNED = ("stanza", "repo", "system_id", "restore", "set", "timeline", "bytes", "data_directory")
+UNCHANGED = " Nothing was changed."
 # pgBackRest's own mark of a restore that has not come to its end.
 UNFINISHED = "backup.manifest"
 
@@ -33,8 +33,18 @@ def perform(params: Mapping[str, Any], check: bool) -> Answer:
 
 def info(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
     del check
-    stanza = client.info()
-    readable(stanza)
+    stanzas = client.info()
+    if all(one.code == UNREADABLE for one in stanzas):
+        readable(stanzas[0])
+    found, lines = [], []
+    for stanza in stanzas:
+        span = recoverable(client.on(stanza.repo), stanza, params)
+        found.append({**facts(stanza), "recoverable": span})
+        lines += [f"repository {stanza.repo}:"] * (len(stanzas) > 1) + told(stanza, span)
+    return {"changed": False, "repositories": found, "lines": lines}
+
+
+def recoverable(client: Pgbackrest, stanza: Stanza, params: Mapping[str, Any]) -> dict[str, str | None]:
     latest = None
     if params["bin_directory"] and any(one["max"] for one in stanza.archive):
         with tempfile.TemporaryDirectory(prefix="pgbackrest-") as work:
@@ -42,9 +52,7 @@ def info(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
             names = archive.listing.segments
             commit = archive.last(max(wal.timeline_of(name) for name in names)) if names else None
             latest = commit.time.isoformat() if commit else None
-    earliest = stanza.earliest
-    span = {"earliest": iso(earliest) if earliest else None, "latest": latest}
-    return {"changed": False, **facts(stanza), "recoverable": span, "lines": told(stanza, span)}
+    return {"earliest": iso(stanza.earliest) if stanza.earliest else None, "latest": latest}
 
 
 def _archive(client: Pgbackrest, stanza: Stanza, params: Mapping[str, Any], work: str) -> Archive:
@@ -52,8 +60,9 @@ def _archive(client: Pgbackrest, stanza: Stanza, params: Mapping[str, Any], work
 
 
 def backup(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
-    before = client.info()
+    before = client.info()[0]
     readable(before)
+    client = client.on(before.repo)
     if before.running:
         raise BackupError(f"refused: another backup or expire of stanza {before.name} runs. Nothing was changed.")
     if check:
@@ -61,7 +70,7 @@ def backup(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer
     began = time.monotonic()
     _exclusive(client, "backup", f"--type={params['type']}")
     seconds = round(time.monotonic() - began, 1)
-    new = added(before.sets, client.info().sets)
+    new = added(before.sets, client.info()[0].sets)
     if len(new) != 1:
         raise BackupError(
             f"pgbackrest backup of stanza {before.name} ended well, but info shows {len(new)} new sets: look at "
@@ -87,8 +96,27 @@ def _exclusive(client: Pgbackrest, command: str, *arguments: str) -> None:
 
 
 def plan(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
+    """From the first repository that leads to the target."""
     del check
-    stanza = client.info()
+    stanzas = client.info()
+    if params["target"]["type"] == "latest":
+        # One that was away for a while ends earlier. What cannot be read comes first, so that it is told.
+        stanzas.sort(key=lambda one: (not one.reach, one.reach), reverse=True)
+    passed: dict[int, BackupError] = {}
+    for stanza in stanzas:
+        try:
+            found = planned(client.on(stanza.repo), stanza, params)
+        except BackupError as error:
+            passed[stanza.repo] = error
+            continue
+        if len(stanzas) > 1:
+            said = [f"repository {repo} is passed by: {reason(error)}" for repo, error in passed.items()]
+            found["lines"] = [f"from repository {stanza.repo}", *said, *found["lines"]]
+        return {"changed": False, "plan": found, "lines": found["lines"]}
+    raise refusal(passed)
+
+
+def planned(client: Pgbackrest, stanza: Stanza, params: Mapping[str, Any]) -> dict[str, Any]:
     restorable(stanza, params["system_id"])
     wanted = planning.Wanted(
         params["target"],
@@ -99,8 +127,20 @@ def plan(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
     )
     with tempfile.TemporaryDirectory(prefix="pgbackrest-") as work:
         archive = _archive(client, stanza, params, work)
-        found = planning.plan(client, stanza, archive, wanted, Journal(params["journal"]))
-    return {"changed": False, "plan": found, "lines": found["lines"]}
+        return planning.plan(client, stanza, archive, wanted, Journal(params["journal"]))
+
+
+def refusal(errors: Mapping[int, BackupError]) -> BackupError:
+    """What each repository says, or what all of them say."""
+    first = next(iter(errors.values()))
+    if len({str(one) for one in errors.values()}) == 1:
+        return first
+    said = [f"Repository {repo}: {reason(one)}" for repo, one in errors.items()]
+    return BackupError(" ".join(said) + UNCHANGED, **first.details)
+
+
+def reason(error: BackupError) -> str:
+    return short(str(error).removesuffix(UNCHANGED), 600)
 
 
 def restore(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
@@ -115,7 +155,8 @@ def restore(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answe
             f"the plan is for stanza {wanted['stanza']} into {wanted['data_directory']}, not {client.stanza} into "
             f"{data}: make a new plan. Nothing was changed."
         )
-    restorable(client.info(), str(wanted["system_id"]))
+    client = client.on(int(wanted["repo"]))
+    restorable(client.info()[0], str(wanted["system_id"]))
     stopped(data)
     resumed = unfinished(data)
     moving = ready(data, aside, params["delta"], resumed)
@@ -207,99 +248,25 @@ def ready(data: Path, aside: Path | None, delta: bool, resumed: bool) -> bool:
 
 
 def verify(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
-    """pgBackRest's own verify says whether bytes are wrong. It neither names them, nor misses what is not there."""
     del check
-    stanza = client.info()
-    readable(stanza)
-    sets = [stanza.find(params["set"])] if params["set"] else list(stanza.sets)
-    root = f"backup/{stanza.name}"
-    files = client.listing(root)
-    damaged: dict[str, str] = {}
-    objects: dict[str, Any] = {}
-    for one in sets:
-        try:
-            objects |= _manifest(client, one, root)
-        except BackupError as error:
-            damaged[f"{root}/{one.label}/backup.manifest"] = str(error)
-    damaged |= copies(client, stanza)
-    damaged |= absent(objects, files, root)
-    with tempfile.TemporaryDirectory(prefix="pgbackrest-") as work:
-        archive = _archive(client, stanza, {**params, "bin_directory": params["bin_directory"] or ""}, work)
-        names = segments(archive.listing, sets, whole=not params["set"])
-        damaged |= {f"{archive.root}/{name}": "missing" for name in names if name not in archive.listing.segments}
-        told = client.says_damaged(params["set"])
-        if told:
-            intact = {path: each for path, each in objects.items() if path not in damaged}
-            damaged |= planning.altered(client, intact)
-            for name in names:
-                if name in archive.listing.segments and (said := archive.problem(name, archive.work / "proof")):
-                    damaged[archive.listing.segments[name][0].path] = said
-    lines = [f"{len(sets)} sets, {len(objects)} objects, {len(names)} WAL segments"]
-    if told and not damaged:
-        said = (
-            f"pgbackrest verify reports damage outside of what was looked at: `pgbackrest --stanza={stanza.name} verify"
-        )
-        if not params["set"]:
-            raise BackupError(f"{said} --output=text` says more. No object could be named.", damaged=[])
-        lines.append(f"{said} --output=text`; action verify without set names it")
-    if damaged:
-        listed = planning.listed([f"{name} ({said})" for name, said in damaged.items()])
-        raise BackupError(
-            f"{len(damaged)} objects of stanza {stanza.name} are damaged: {listed}. Take a full backup; sets and "
-            "targets that need them are lost unless another repository has them.",
-            damaged=[{"name": name, "problem": said} for name, said in damaged.items()],
-        )
-    return {"changed": False, "damaged": [], "lines": lines}
-
-
-def _manifest(client: Pgbackrest, one: Set, root: str) -> dict[str, Any]:
-    """Two copies are kept; pgBackRest falls back to the second without a word."""
-    path = f"{root}/{one.label}/backup.manifest"
-    first, second = client.content(path), client.content(f"{path}.copy")
-    if first != second:
-        raise BackupError("differs from backup.manifest.copy, one of them is damaged")
-    return dict(read_manifest(first, one.label, root))
-
-
-def copies(client: Pgbackrest, stanza: Stanza) -> dict[str, str]:
-    found = {}
-    for path in (f"backup/{stanza.name}/backup.info", f"archive/{stanza.name}/archive.info"):
-        try:
-            if client.content(path) != client.content(f"{path}.copy"):
-                found[path] = "differs from its .copy, one of them is damaged"
-        except BackupError as error:
-            found[path] = f"unreadable, or its .copy: {error}"
-    return found
-
-
-def segments(listing: Listing, sets: list[Set], whole: bool) -> list[str]:
-    """What must be there: each set's own WAL, and for the whole everything after the oldest set without a gap."""
-    wanted = {
-        wal.name(one.timeline, number)
-        for one in sets
-        for number in range(wal.number(one.wal_start), wal.number(one.wal_stop) + 1)
-        if wal.timeline_of(one.wal_stop) == one.timeline
-    }
-    if whole:
-        oldest = min((wal.number(one.wal_start) for one in sets), default=0)
-        there = {name for name in listing.segments if wal.number(name) >= oldest}
-        wanted |= set(listing.segments) | set(wal.gaps(there | wanted))
-    return sorted(wanted)
+    return {"changed": False, "damaged": [], "lines": checking.verify(client, params["set"])}
 
 
 def expire(client: Pgbackrest, params: Mapping[str, Any], check: bool) -> Answer:
+    del params
     before = client.info()
-    readable(before)
+    for one in before:
+        readable(one)
     if check:
         # Only pgBackRest knows what its retention removes.
         return {"changed": False, "expired": [], "lines": ["would expire by the configured retention"]}
     _exclusive(client, "expire")
     after = client.info()
-    gone = [one.label for one in added(after.sets, before.sets)]
+    gone = [one.label for old, new in zip(before, after, strict=True) for one in added(new.sets, old.sets)]
     return {
-        "changed": bool(gone) or before.archive != after.archive,
+        "changed": [one.archive for one in before] != [one.archive for one in after] or bool(gone),
         "expired": gone,
-        "archive": list(after.archive),
+        "archive": [one for each in after for one in each.archive],
         "lines": [f"expired: {', '.join(gone) or 'no set'}"],
     }
 

@@ -41,6 +41,12 @@ def memtotal_mb(meminfo: str) -> int:
     return 0
 
 
+def disk_mounts(mounts: str) -> list[str]:
+    """Where disks are mounted, by /proc/self/mounts. A network's may be away and would hold everything up."""
+    fields = [line.split() for line in mounts.splitlines()]
+    return [place for device, place, kind, *_ in fields if place == "/" or device.startswith("/") or kind == "zfs"]
+
+
 def os_problem(facts: dict[str, str], allowed: list[str]) -> list[str]:
     mine = {f"{facts['distribution']} {facts[key]}" for key in ("distribution_version", "distribution_major_version")}
     if not allowed or mine & set(allowed):

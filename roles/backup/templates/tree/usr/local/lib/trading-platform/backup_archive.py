@@ -38,9 +38,9 @@ def unarchived(told: Settings, end: int, lsn: str) -> list[float]:
     return [datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp() for when in COMMIT.findall(said)]
 
 
-def waited(told: Settings, source: Source) -> float:
+def waited(told: Settings, repo: int, source: Source) -> float:
     """Until the archive has every commit; the age of the oldest that it lacked at the source's moment."""
-    missing = first = unarchived(told, archived(info(told)["archive"]), source.lsn)
+    missing = first = unarchived(told, archived(info(told, repo)["archive"]), source.lsn)
     deadline = time.monotonic() + BEHIND
     while missing:
         if time.monotonic() > deadline:
@@ -48,5 +48,5 @@ def waited(told: Settings, source: Source) -> float:
                 f"The archive has not got the logs up to {source.lsn} within {BEHIND} s: see journalctl -u patroni."
             )
         time.sleep(1)
-        missing = unarchived(told, archived(info(told)["archive"]), source.lsn)
+        missing = unarchived(told, archived(info(told, repo)["archive"]), source.lsn)
     return max(0.0, source.at - min(first)) if first else 0.0

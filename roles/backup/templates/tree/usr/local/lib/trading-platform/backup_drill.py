@@ -14,7 +14,7 @@ from typing import Any
 import backup_report
 from backup_archive import timeline, waited
 from backup_host import PROBLEMS, Settings, Trouble, moment, remembered, run, said, written
-from backup_pgbackrest import info
+from backup_pgbackrest import info, serving
 from backup_place import Place, scratch
 from backup_positions import archived, number
 from backup_sets import Target, newest
@@ -53,14 +53,16 @@ def step(report: dict[str, Any], name: str) -> Iterator[None]:
 
 
 def rehearse(told: Settings, report: dict[str, Any]) -> None:
-    size = max((one["info"]["size"] for one in info(told)["backup"]), default=0)
+    found = info(told)
+    repo = serving(found)
+    size = max((one["info"]["size"] for one in found["backup"]), default=0)
     with scratch(told, size) as place:
         with step(report, "read the source"):
             source = read(told)
         report |= {"source": source.kind, "lsn": source.lsn, "moment": moment(source.at)}
         with step(report, "wait for the archive"):
-            report["rpo_seconds"] = round(waited(told, source), 1)
-        restore(told, place, source, report)
+            report["rpo_seconds"] = round(waited(told, repo, source), 1)
+        restore(place, repo, source, report)
         with step(report, "compare"), ExitStack() as opened:
             names = {one["database"] for one in told.drill["checks"]} | {name.split(": ")[0] for name in source.rows}
             rows, answers = counted(told, {name: opened.enter_context(place.session(name)) for name in names})
@@ -70,14 +72,15 @@ def rehearse(told: Settings, report: dict[str, Any]) -> None:
             report["checks"] += undamaged(place)
 
 
-def restore(told: Settings, place: Place, source: Source, report: dict[str, Any]) -> None:
-    one = newest(info(told)["backup"], source.lsn)
+def restore(place: Place, repo: int, source: Source, report: dict[str, Any]) -> None:
+    told = place.told
+    one = newest(info(told, repo)["backup"], source.lsn)
     report |= {"set": one["label"], "set_stop": moment(one["timestamp"]["stop"]), "bytes": one["info"]["size"]}
-    target = Target(one["label"], timeline(told), "lsn", source.lsn, exclusive=True)
+    target = Target(repo, one["label"], timeline(told), "lsn", source.lsn, exclusive=True)
     with step(report, "restore"):
         place.restore(target)
     # An idle cluster's last log is not archived before something is written: then the archive's end shows the same.
-    behind = archived(info(told)["archive"]) <= number(source.lsn)
+    behind = archived(info(told, repo)["archive"]) <= number(source.lsn)
     with step(report, "recover"):
         place.recover("-c recovery_target_lsn=" if behind else "")
     report["rto_seconds"] = round(sum(each["seconds"] for each in report["steps"][-2:]), 1)

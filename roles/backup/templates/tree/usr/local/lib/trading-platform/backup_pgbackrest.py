@@ -13,9 +13,20 @@ def pgbackrest(told: Settings, command: str, *options: str) -> str:
     return run("pgbackrest", f"--stanza={told.stanza}", command, *options, what=f"pgbackrest {command}")
 
 
-def info(told: Settings) -> Mapping[str, Any]:
-    found: list[Mapping[str, Any]] = json.loads(pgbackrest(told, "info", "--output=json"))
-    return found[0] if found else {"status": {"code": 1}, "backup": []}
+def info(told: Settings, repo: int | None = None) -> Mapping[str, Any]:
+    """Of all repositories, or of one."""
+    where = [f"--repo={repo}"] if repo else []
+    found: list[Mapping[str, Any]] = json.loads(pgbackrest(told, "info", *where, "--output=json"))
+    return found[0] if found else {"status": {"code": 1}, "repo": [], "backup": []}
+
+
+def serving(found: Mapping[str, Any]) -> int:
+    """The first repository that answers and has a backup."""
+    keys = [int(one["key"]) for one in found["repo"] if one["status"]["code"] == 0]
+    if not keys:
+        said = "; ".join(f"{one['key']}: {' '.join(one['status']['message'].split())}" for one in found["repo"])
+        raise Trouble(f"No repository has a backup that can be read: {said or 'there is none'}.")
+    return keys[0]
 
 
 def backed_up(told: Settings, *options: str) -> None:

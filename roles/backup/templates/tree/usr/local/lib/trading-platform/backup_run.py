@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IB
 """The database's backups, from whichever host is fit for it. Managed by Ansible (role backup); standard library only.
 
-run SCHEDULE    takes the backup, where it is this host's turn; for the timers
+run SCHEDULE    takes the backup, or verifies all that there is, where it is this host's turn; for the timers
 prepare         makes the repository's stanza where it is missing; for the role
 flush           waits until the archive has all that was written until now; before a restore
 """
@@ -25,10 +25,15 @@ from backup_repository import flush, prepare
 from backup_results import note
 from backup_sets import outdated
 from backup_turn import by_turn, on_turn
+from pgbackrest.checking import verify
+from pgbackrest.client import Pgbackrest
+from pgbackrest.wal import BackupError
 
 LOCK = Path("/run/trading-backup/lock")
 # Seconds that a run waits for another one on this host.
 PATIENCE = 3600
+# A schedule's type, beside pgBackRest's own.
+VERIFY = "verify"
 
 
 def alone() -> AbstractContextManager[None]:
@@ -37,16 +42,41 @@ def alone() -> AbstractContextManager[None]:
 
 
 def taken(told: Settings, kind: str, here: bool) -> Mapping[str, Any]:
-    """The set that this host has just made; nothing where it is another host's turn."""
+    """Of the set that this host has just made; nothing where it is another host's turn."""
     ours, replica = on_turn(told, here)
     if not ours:
         return {}
     backed_up(told, f"--type={kind}", "--backup-standby" if replica else "--no-backup-standby")
     sets = info(told)["backup"]
-    for label in outdated(sets, time.time(), told.keep_incremental):
-        pgbackrest(told, "expire", f"--set={label}")
+    for one in outdated(sets, time.time(), told.keep_incremental):
+        pgbackrest(told, "expire", f"--repo={one['database']['repo-key']}", f"--set={one['label']}")
     made: Mapping[str, Any] = sets[-1]
-    return made
+    return {
+        "label": made["label"],
+        "type": made["type"],
+        "size": made["info"]["size"],
+        "repository_size": made["info"]["repository"]["delta"],
+        "wal_start": made["archive"]["start"],
+        "wal_stop": made["archive"]["stop"],
+        "lines": [f"{made['label']}, {made['info']['size']} bytes"],
+    }
+
+
+def verified(told: Settings, here: bool) -> Mapping[str, Any]:
+    """What this host has looked at. It takes hours, perhaps, and backups go on meanwhile."""
+    if not on_turn(told, here)[0]:
+        return {}
+    try:
+        return {"lines": verify(Pgbackrest(told.stanza))}
+    except BackupError as error:
+        raise Trouble(str(error)) from error
+
+
+def performed(told: Settings, kind: str, here: bool) -> Mapping[str, Any]:
+    if kind == VERIFY:
+        return verified(told, here)
+    with alone():
+        return taken(told, kind, here)
 
 
 def run(told: Settings, schedule: str, here: bool) -> None:
@@ -55,19 +85,10 @@ def run(told: Settings, schedule: str, here: bool) -> None:
     began = time.time()
     result: dict[str, Any] = {"schedule": schedule, "host": told.name, "start": began, "ok": False}
     try:
-        with alone():
-            made = taken(told, told.types[schedule], here)
-        if not made:
+        found = performed(told, told.types[schedule], here)
+        if not found:
             return
-        result |= {
-            "ok": True,
-            "label": made["label"],
-            "type": made["type"],
-            "size": made["info"]["size"],
-            "repository_size": made["info"]["repository"]["delta"],
-            "wal_start": made["archive"]["start"],
-            "wal_stop": made["archive"]["stop"],
-        }
+        result |= {"ok": True, **found}
     except PROBLEMS as problem:
         result["message"] = said(problem)
         raise Trouble(result["message"]) from problem
@@ -75,7 +96,7 @@ def run(told: Settings, schedule: str, here: bool) -> None:
         if result["ok"] or "message" in result:
             end = time.time()
             note(told, result | {"end": end, "seconds": round(end - began, 1), "when": moment(end)})
-    sys.stdout.write(f"{result['label']}, {result['size']} bytes, {round(time.time() - began)} s\n")
+    sys.stdout.write("\n".join(result["lines"]) + f", {round(time.time() - began)} s\n")
 
 
 def main() -> int:

@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     one.add_argument("--database", required=True)
     one.add_argument("--table", default="", help="with its schema; the whole database without")
     one.add_argument("--into", required=True, help="the new schema of the table, or the new database")
+    one.add_argument("--repo", type=int, help="the repository that has the set")
     one.add_argument("--set", help="the set to begin with")
     one.add_argument("--timeline", type=int, help="the timeline of the moment")
     one.add_argument(
@@ -54,7 +55,7 @@ def begun(told: Settings, asked: argparse.Namespace) -> int:
     refuse(told, asked)
     if not asked.check:
         with only_one():
-            bring_back(told, asked, Target(asked.set, asked.timeline, asked.type, asked.target))
+            bring_back(told, asked, Target(asked.repo, asked.set, asked.timeline, asked.type, asked.target))
     return 0
 
 

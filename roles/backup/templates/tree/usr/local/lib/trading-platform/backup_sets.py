@@ -15,6 +15,7 @@ from backup_positions import number
 class Target:
     """What pgBackRest gets. The set is always said: for a time that none reaches pgBackRest would take the latest."""
 
+    repo: int
     set: str
     timeline: int
     type: str
@@ -23,18 +24,23 @@ class Target:
 
     @property
     def options(self) -> list[str]:
-        given = [f"--set={self.set}", f"--type={self.type}", f"--target-timeline={self.timeline}"]
+        given = [
+            f"--repo={self.repo}",
+            f"--set={self.set}",
+            f"--type={self.type}",
+            f"--target-timeline={self.timeline}",
+        ]
         if self.type != "default":
             given += [f"--target={self.value}", "--target-action=promote"]
         return given + ["--target-exclusive"] * self.exclusive
 
 
-def outdated(sets: Sequence[Mapping[str, Any]], now: float, days: int) -> list[str]:
+def outdated(sets: Sequence[Mapping[str, Any]], now: float, days: int) -> list[Mapping[str, Any]]:
     """Incremental sets that nothing needs any more, the newest first: each may stand on the one before."""
     limit = now - timedelta(days=days).total_seconds()
-    old = [one["label"] for one in sets if one["type"] != "full" and one["timestamp"]["stop"] < limit]
-    needed = {label for one in sets if one["label"] not in old for label in one.get("reference") or []}
-    return [label for label in reversed(old) if label not in needed]
+    old = [one for one in sets if one["type"] != "full" and one["timestamp"]["stop"] < limit]
+    needed = {label for one in sets if one not in old for label in one.get("reference") or []}
+    return [one for one in reversed(old) if one["label"] not in needed]
 
 
 def newest(sets: Sequence[Mapping[str, Any]], lsn: str) -> Mapping[str, Any]:

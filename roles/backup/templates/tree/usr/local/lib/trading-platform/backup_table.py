@@ -59,7 +59,7 @@ def refuse(told: Settings, asked: argparse.Namespace) -> None:
 
 
 def bring_back(told: Settings, asked: argparse.Namespace, target: Target) -> None:
-    with scratch(told, sized(info(told)["backup"], target)) as place:
+    with scratch(told, sized(info(told, target.repo)["backup"], target)) as place:
         place.restore(target)
         place.recover()
         with place.session("postgres") as there:

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest import planning, work
-from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.client import Entry, Slice, failed
+from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.client import (
+    LOGS,
+    Entry,
+    Pgbackrest,
+    Slice,
+    failed,
+)
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.journal import (
     KEPT,
     Journal,
@@ -23,6 +29,7 @@ from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.objec
     read_archive,
     read_manifest,
 )
+from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.stanza import Set, Stanza
 from ansible_collections.trading.platform.plugins.module_utils._pgbackrest.wal import BackupError
 
 SHA = "b57294390ef9d1c2e8343cbcceaf2ec07862ec03"
@@ -211,3 +218,128 @@ def test_enough(needed: int, free: int, says: str | None) -> None:
     with pytest.raises(BackupError) as error:
         planning.enough(found)
     assert says in str(error.value)
+
+
+class Client(Pgbackrest):
+    """It only says what each repository has."""
+
+    def __init__(self, stanzas: list[Stanza], repo: int | None = None) -> None:
+        super().__init__("main", repo)
+        self.stanzas = stanzas
+
+    def on(self, repo: int) -> Client:
+        return Client(self.stanzas, repo)
+
+    def info(self) -> list[Stanza]:
+        return [one for one in self.stanzas if self.repo in {None, one.repo}]
+
+
+def has(repo: int, code: int = 0, last: str = "0A", *sets: Set) -> Stanza:
+    archive = ({"database": 1, "max": f"0000000100000000000000{last}"},) if code == 0 else ()
+    return Stanza("main", repo, code, "said", False, 1, "77", "15", sets, archive)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stanzas", "refuses", "taken", "passed"),
+    [
+        ("time", [has(1)], [], 1, []),
+        ("time", [has(1), has(2)], [], 1, []),
+        ("time", [has(1, 99), has(2)], [], 2, ["repository 1 is passed by: repository 1 is away."]),
+        # What it has is damaged, or does not reach the target.
+        ("time", [has(1), has(2)], [1], 2, ["repository 1 is passed by: repository 1 is away."]),
+        # It was away for a while.
+        ("latest", [has(1), has(2, 0, "0B")], [], 2, []),
+        ("time", [has(1), has(2, 0, "0B")], [], 1, []),
+        ("latest", [has(1), has(2)], [], 1, []),
+        ("latest", [has(1, 99), has(2)], [], 2, ["repository 1 is passed by: repository 1 is away."]),
+    ],
+)
+def test_the_first_repository_that_leads_there_is_taken(
+    *,
+    kind: str,
+    stanzas: list[Stanza],
+    refuses: list[int],
+    taken: int,
+    passed: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "planned", plans(refuses))
+    found = work.plan(Client(stanzas), {"target": {"type": kind}}, False)
+    assert found["plan"]["repo"] == taken
+    chosen = [f"from repository {taken}"] if len(stanzas) > 1 else []
+    assert found["lines"] == [*chosen, *passed, "a set"]
+
+
+def plans(refuses: list[int]) -> Any:
+    def planned(client: Client, stanza: Stanza, _params: Any) -> dict[str, Any]:
+        assert client.repo == stanza.repo
+        if stanza.code or stanza.repo in refuses:
+            raise BackupError(f"repository {stanza.repo} is away. Nothing was changed.", code=stanza.repo)
+        return {"repo": stanza.repo, "lines": ["a set"]}
+
+    return planned
+
+
+@pytest.mark.parametrize(
+    ("stanzas", "says"),
+    [
+        ([has(1)], "repository 1 is away. Nothing was changed."),
+        (
+            [has(1), has(2)],
+            "Repository 1: repository 1 is away. Repository 2: repository 2 is away. Nothing was changed.",
+        ),
+    ],
+)
+def test_no_repository_leads_there(stanzas: list[Stanza], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "planned", plans([1, 2]))
+    with pytest.raises(BackupError) as error:
+        work.plan(Client(stanzas), {"target": {"type": "time"}}, False)
+    assert str(error.value) == says
+    assert error.value.details == {"code": 1}
+
+
+def test_what_all_repositories_say_is_said_once() -> None:
+    same = BackupError("no zone. Nothing was changed.")
+    assert work.refusal({1: same, 2: BackupError(str(same))}) is same
+
+
+@pytest.mark.parametrize(("repo", "words"), [(None, []), (2, ["--repo=2"])])
+def test_each_command_goes_to_the_repository(
+    repo: int | None, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pgbackrest"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    client = Pgbackrest("main", repo)
+    said = client.content("backup/main/backup.info").decode().split()
+    assert said == ["--stanza=main", *words, *LOGS, "repo-get", "backup/main/backup.info"]
+    assert ("--repo=2" in client.run("restore").decode().split()) == bool(words)
+
+
+def test_a_plan_of_one_repository_is_restored_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is not even asked: it may be away, and the answer would take minutes."""
+    ran: list[tuple[int | None, str]] = []
+
+    class Restoring(Client):
+        def on(self, repo: int) -> Restoring:
+            return Restoring(self.stanzas, repo)
+
+        def info(self) -> list[Stanza]:
+            assert self.repo == 2
+            return super().info()
+
+        def run(self, command: str, *_: str, **__: str) -> bytes:
+            ran.append((self.repo, command))
+            return b""
+
+    one = Set("F", "full", None, "", "", None, None, "0" * 24, "0" * 24, 1, 1, False, 1, 1)
+    wanted = {"stanza": "main", "repo": 2, "system_id": "77", "set": "F", "timeline": 1, "bytes": 1}
+    wanted |= {"data_directory": str(tmp_path / "data"), "restore": {"type": "default", "target": ""}}
+    params = {"plan": wanted, "data_directory": str(tmp_path / "data"), "aside": None, "delta": False}
+    params |= {"target_action": "promote", "journal": None}
+    work.restore(Restoring([has(1, 99), has(2, 0, "0A", one)]), params, False)
+    assert ran == [(2, "restore")]
+    del wanted["repo"]
+    with pytest.raises(BackupError, match="the plan lacks repo"):
+        work.restore(Restoring([]), params, False)

@@ -57,7 +57,7 @@ def backup(label: str, minute: int, timeline: int, segment: int) -> Set:
 
 
 SETS = (backup("A", 1, 1, 2), backup("B", 7, 1, 7), backup("C", 15, 2, 7))
-STANZA = Stanza("main", 0, "ok", False, 1, "77", "15", SETS, ())
+STANZA = Stanza("main", 1, 0, "ok", False, 1, "77", "15", SETS, ())
 
 
 def wanted(kind: str, value: str | None, timeline: int | None) -> planning.Wanted:

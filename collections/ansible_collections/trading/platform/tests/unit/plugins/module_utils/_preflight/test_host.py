@@ -21,6 +21,21 @@ def test_os_facts(text: str, facts: tuple[str, ...]) -> None:
     assert tuple(host.os_facts(host.os_release(text)).values()) == facts
 
 
+MOUNTS = """overlay / overlay rw 0 0
+proc /proc proc rw 0 0
+tmpfs /run tmpfs rw 0 0
+/dev/vda /etc/hosts ext4 rw 0 0
+/dev/sdb1 /var/lib/postgresql xfs rw 0 0
+pool/logs /srv/logs zfs rw 0 0
+nas:/backup /mnt/nas nfs4 rw 0 0
+overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0
+"""
+
+
+def test_disks_are_those_that_answer_at_once() -> None:
+    assert host.disk_mounts(MOUNTS) == ["/", "/etc/hosts", "/var/lib/postgresql", "/srv/logs"]
+
+
 @pytest.mark.parametrize(
     ("text", "allowed", "ok"),
     [

@@ -1,0 +1,1 @@
+../../../../../../../../../collections/ansible_collections/trading/platform/plugins/module_utils/_pgbackrest/client.py
