@@ -46,18 +46,6 @@ def test_deploy(load: Traffic) -> None:
     assert "share of failed requests: canary 0, baseline 0" in releases.folded(ran.output), ran.output
 
 
-def test_a_leaking_release_ends_at_the_gatekeeper(load: Traffic) -> None:
-    """Its containers are ready, and it fails 5 % of its requests: Prometheus says so before the second host moves."""
-    before, was = starts(), releases.releases()
-    with load.window() as seen:
-        ran = refused("deploy", "share of failed requests: 0.0", release="leaky", **releases.gate("app_canary_hold"))
-    assert releases.releases() == was
-    one_set(current())
-    assert starts()["app2"] == before["app2"]
-    assert "Swap | app2" not in ran.output, ran.output
-    assert all("leaky" in problem for problem in seen.errors), seen.errors
-
-
 def test_the_same_again_changes_nothing(seen: Window) -> None:
     """No container's start time moves."""
     before = starts()
@@ -71,6 +59,18 @@ def test_rollback_needs_no_registry(seen: Window) -> None:
     with stopped(REGISTRY, "world1"):
         well("rollback")
     one_set(before)
+
+
+def test_a_leaking_release_ends_at_the_gatekeeper(load: Traffic) -> None:
+    """Its containers are ready, and it fails 5 % of its requests: Prometheus says so before the second host moves."""
+    before, was = starts(), releases.releases()
+    with load.window() as seen:
+        ran = refused("deploy", "share of failed requests: 0.0", release="leaky", **releases.gate("app_canary_hold"))
+    assert releases.releases() == was
+    one_set(current())
+    assert starts()["app2"] == before["app2"]
+    assert "Swap | app2" not in ran.output, ran.output
+    assert all("leaky" in problem for problem in seen.errors), seen.errors
 
 
 @pytest.mark.long

@@ -219,10 +219,11 @@ class Docker:
         used = {entry["ImageID"] for entry in self._call("list containers", lambda: self._api.containers(all=True))}
         gone = {tag: image for tag, image in tags.items() if tag.endswith(f":{release}")}
         kept = {image for tag, image in tags.items() if tag not in gone} | used
-        for tag, image in gone.items():
+        for tag in gone:
             self._call(f"remove {tag}", lambda tag=tag: self._api.remove_image(tag, noprune=True))
-            if image not in kept and self.images([image]):
-                self._call(f"remove image {image}", lambda image=image: self._api.remove_image(image, force=True))
+        # After all tags: services share images, and by force one goes with all that name it.
+        for image in self.images(set(gone.values()) - kept):
+            self._call(f"remove image {image}", lambda image=image: self._api.remove_image(image, force=True))
 
 
 def read_container(raw: Mapping[str, Any]) -> Found:

@@ -126,3 +126,44 @@ def test_a_container_is_asked_how_it_is(monkeypatch: pytest.MonkeyPatch, health:
     engine(monkeypatch, api).start(specs(record, "blue", "10.213.0.0/24"))
     assert api.made["name"] == "trading-blue-worker-1"
     assert api.made["healthcheck"] == check
+
+
+class Images(Api):
+    """Images by their tags; one that is removed by force goes with all of them."""
+
+    def __init__(self, tags: dict[str, str], used: str) -> None:
+        super().__init__()
+        self.named, self.used = tags, used
+        self.there = set(tags.values())
+
+    def images(self, **_options: Any) -> list[dict[str, Any]]:
+        return [
+            {"Id": one, "RepoTags": [tag for tag, image in self.named.items() if image == one]} for one in self.there
+        ]
+
+    def containers(self, **_options: Any) -> list[dict[str, str]]:
+        return [{"ImageID": self.used}]
+
+    def inspect_image(self, reference: str) -> dict[str, str]:
+        if reference not in self.there:
+            raise docker.errors.ImageNotFound(f"no such image: {reference}")
+        return {"Id": reference}
+
+    def remove_image(self, what: str, **_options: Any) -> None:
+        if what in self.there:
+            self.there.remove(what)
+            self.named = {tag: image for tag, image in self.named.items() if image != what}
+        elif not self.named.pop(what, ""):
+            raise docker.errors.ImageNotFound(f"no such image: {what}")
+
+
+def test_a_forgotten_release_leaves_the_images_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its services share an image, one with another release, and one is what a container runs on."""
+    named = {
+        f"trading.platform/{name}": f"sha256:{image}"
+        for name, image in {"api:v1": 1, "web:v1": 1, "worker:v1": 2, "worker:v2": 2, "old:v1": 3}.items()
+    }
+    api = Images(named, used="sha256:3")
+    engine(monkeypatch, api).forget("v1")
+    assert api.named == {"trading.platform/worker:v2": "sha256:2"}
+    assert api.there == {"sha256:2", "sha256:3"}
