@@ -61,6 +61,7 @@ def test_rollback_needs_no_registry(seen: Window) -> None:
     one_set(before)
 
 
+@pytest.mark.long
 def test_a_leaking_release_ends_at_the_gatekeeper(load: Traffic) -> None:
     """Its containers are ready, and it fails 5 % of its requests: Prometheus says so before the second host moves."""
     before, was = starts(), releases.releases()
@@ -186,7 +187,7 @@ def test_dockerd_restarts(seen: Window) -> None:
     [
         ("crash", ["exited with code 3", "this is the variant that crashes"]),
         pytest.param("never-ready", ["not ready within 8 s", "never gets ready"], marks=pytest.mark.long),
-        ("error503", ["503", "answers 503"]),
+        pytest.param("error503", ["503", "answers 503"], marks=pytest.mark.long),
         pytest.param("slow", ["not ready within 8 s", "starts slowly"], marks=pytest.mark.long),
     ],
 )
