@@ -159,11 +159,36 @@ def test_a_retired_host_keeps_its_data_and_comes_back_by_site() -> None:
         ]
         assert inside(gone, f"cat {disk}/PG_VERSION").strip()
         run.wait_writing()
+        alone = playbook("site.yml", "--tags", "postgres", "--limit", stays, "-e", left)
+        assert alone.code == 0, alone.output
+        assert f"{stays} is the only database host" in alone.folded, alone.output
         back = playbook("site.yml", "--tags", "postgres")
         assert back.code == 0, back.output
         data.wait_healthy()
         unnoticed(run.result())
     assert data.primary() == stays
+
+
+def test_the_strict_policy_waits_for_a_replica() -> None:
+    ran = playbook("site.yml", "--tags", "postgres", "-e", "postgres_sync_policy=strict")
+    assert ran.code == 0, ran.output
+    gone = data.replica()
+    try:
+        with Ledger("app1", seconds=180, rate=100) as run:
+            run.wait_ready()
+            inside(gone, "systemctl stop patroni")
+            # Longer than the other policy goes on waiting.
+            time.sleep(25)
+            seen = run.pulses[-1]
+            assert seen["t"] - seen["last_ack"] > 15, seen
+            inside(gone, "systemctl start patroni")
+            run.wait_writing()
+            run.result().assert_sound()
+    finally:
+        inside(gone, "systemctl start patroni")
+        back = playbook("site.yml", "--tags", "postgres")
+    assert back.code == 0, back.output
+    data.wait_healthy()
 
 
 def test_a_check_of_a_switchover_says_what_it_would_do() -> None:
