@@ -205,10 +205,7 @@ def backup() -> Figures:
 
 
 def drill() -> Figures:
-    """dr_drill.yml of a ledger of 1 GB beside 100 transactions a second: the worst of three against just before each.
-
-    The standby, which rehearses, has one core of the machine, all other hosts another: hosts share none.
-    """
+    """dr_drill.yml of a ledger of 1 GB beside 100 transactions a second: the worst of three, against just before it."""
     return story("drill")
 
 

@@ -45,7 +45,7 @@ def restore(*arguments: str, timeout: int = 600) -> Ran:
 def refused(name: str, *arguments: str, says: str) -> None:
     ran = playbook(f"playbooks/{name}.yml", *arguments)
     assert ran.code != 0, ran.output
-    assert re.search(says, " ".join(ran.output.split())), ran.output
+    assert re.search(says, ran.folded), ran.output
 
 
 def wrote(host: str = "app1") -> Ledger:
@@ -96,7 +96,7 @@ TOLD = re.compile(
 
 
 def told(ran: Ran) -> Told:
-    found = TOLD.search(" ".join(ran.output.partition("Proof, the data")[2].split()))
+    found = TOLD.search(ran.folded.partition("Proof, the data")[2])
     assert found, ran.output
     return Told(int(found[1]), datetime.fromisoformat(found[2]), float(found[4]), float(found[3]))
 

@@ -37,6 +37,11 @@ ENVIRONMENT = {
 YIELDING = ["nice", "-n", "15"]
 
 
+def folded(text: str) -> str:
+    """As one line: what prints it may break it anywhere."""
+    return re.sub(r"\s+", " ", text)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A command that ended: its exit code and all that it printed."""
@@ -46,8 +51,8 @@ class Ran:
 
     @property
     def folded(self) -> str:
-        """The output as one line: what prints it may break it anywhere."""
-        return re.sub(r"\s+", " ", self.output)
+        """The output as one line."""
+        return folded(self.output)
 
     @property
     def changed(self) -> dict[str, int]:

@@ -66,16 +66,12 @@ def well(name: str, **variables: Any) -> Ran:
     return ran
 
 
-def folded(output: str) -> str:
-    return re.sub(r"\s+", " ", output)
-
-
 def refused(name: str, *says: str, **variables: Any) -> Ran:
     """It ends with an error, and says why."""
     ran = operate(name, **variables)
     assert ran.code != 0, ran.output
     for text in says:
-        assert re.search(text, folded(ran.output), re.IGNORECASE), f"{text} is not in\n{ran.output}"
+        assert re.search(text, ran.folded, re.IGNORECASE), f"{text} is not in\n{ran.output}"
     return ran
 
 

@@ -15,7 +15,6 @@ import watch
 from backups import BUCKET, PLACE, RUN, STANZA, refused
 from fleet import inside, playbook
 from probe import Ledger
-from releases import folded
 
 
 def result(host: str, schedule: str) -> dict[str, object]:
@@ -108,7 +107,7 @@ def test_every_object_is_read_and_the_damaged_ones_are_named() -> None:
     with flipped(*victims):
         ran = playbook("playbooks/backup.yml", "-e", "do=verify")
     assert ran.code != 0, ran.output
-    unnamed = [one for one in victims if one.removeprefix(f"{BUCKET}/{STANZA}/") not in folded(ran.output)]
+    unnamed = [one for one in victims if one.removeprefix(f"{BUCKET}/{STANZA}/") not in ran.folded]
     assert unnamed == [], ran.output
 
 
@@ -124,7 +123,7 @@ def test_no_plan_is_made_with_what_is_damaged() -> None:
     label = backups.sets()[-1]["label"]
     with flipped(*stored(f"-path '*/{label}/backup.manifest'")):
         planned = backups.restore("-e", "latest=true", "--check")
-    assert f"set {label} cannot be read" in folded(planned.output), planned.output
+    assert f"set {label} cannot be read" in planned.folded, planned.output
 
 
 @pytest.mark.long
@@ -197,7 +196,7 @@ def test_without_the_newest_full_one_an_older_set_restores() -> None:
         refused("backup", "-e", "do=verify", says=newest)
         planned = backups.restore("-e", "latest=true", "--check")
         assert planned.code == 0, planned.output
-        assert f"set {newest} cannot be read, so an older one is taken" in folded(planned.output), planned.output
+        assert f"set {newest} cannot be read, so an older one is taken" in planned.folded, planned.output
     finally:
         # The service remembers for minutes what is not there.
         inside("world1", f"mv /var/tmp/deleted {BUCKET}/trading/backup/trading/{newest} && systemctl restart s3")

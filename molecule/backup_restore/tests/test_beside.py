@@ -11,7 +11,6 @@ import pytest
 from edge import DOMAIN
 from fleet import inside, playbook
 from probe import Ledger
-from releases import folded
 
 REPORTS = "/var/lib/trading-platform/backup/drills"
 
@@ -85,4 +84,4 @@ def test_files_come_back_into_a_new_directory(path: str) -> None:
 def test_a_path_that_no_copy_has_is_refused() -> None:
     never = playbook("playbooks/restore_files.yml", "-e", "host=lb1", "-e", "path=/etc/never")
     assert never.code != 0, never.output
-    assert "/etc/letsencrypt" in folded(never.output), never.output
+    assert "/etc/letsencrypt" in never.folded, never.output

@@ -14,9 +14,8 @@ from datetime import datetime
 import backups
 import data
 import pytest
-from fleet import ROOT, Ran, container, docker, inside, playbook
+from fleet import ROOT, Ran, container, docker, folded, inside, playbook
 from probe import Ledger, prepare
-from releases import folded
 
 SECOND = ROOT / "molecule/dr_site/inventory"
 PROGRAM = "/usr/local/lib/trading-platform/dr_site.py"
@@ -54,8 +53,8 @@ def caught_up() -> bool:
 def refused(*arguments: str, says: str) -> None:
     ran = dr(*arguments)
     assert ran.code != 0, ran.output
-    assert says in folded(ran.output), ran.output
-    assert "Nothing was changed" in folded(ran.output), ran.output
+    assert says in ran.folded, ran.output
+    assert "Nothing was changed" in ran.folded, ran.output
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,7 +107,7 @@ def test_it_follows_a_running_ledger_and_says_how_far_it_is_behind() -> None:
     data.wait_until("the second site has replayed it", caught_up, 90)
     ran = dr("playbooks/dr_test.yml")
     assert ran.code == 0, ran.output
-    assert re.search(r"behind the first site's primary: \d+ bytes, at most [\d.]+ s", folded(ran.output)), ran.output
+    assert re.search(r"behind the first site's primary: \d+ bytes, at most [\d.]+ s", ran.folded), ran.output
     counts = [
         data.sql(name, "select count(*), sum(amount) from ledger.entries", "trading") for name in (before[0], "dr1")
     ]
@@ -139,7 +138,7 @@ def test_what_must_not_be_is_refused(arguments: list[str], says: str) -> None:
 def test_where_production_is_where_it_belongs_a_failback_has_nothing_to_do() -> None:
     ran = dr("playbooks/dr_failback.yml")
     assert ran.code == 0, ran.output
-    assert "no site has changed its role" in folded(ran.output), ran.output
+    assert "no site has changed its role" in ran.folded, ran.output
     assert set(ran.changed.values()) == {0}, ran.output
 
 
@@ -185,7 +184,7 @@ def test_the_second_site_takes_over_and_names_what_is_missing(disaster: tuple[Le
     backups.wrote().report().assert_sound()
     again = dr("playbooks/dr_failover.yml", *CONFIRM, *GONE)
     assert again.code == 0, again.output
-    assert "no site has changed its role" in folded(again.output), again.output
+    assert "no site has changed its role" in again.folded, again.output
 
 
 def test_the_first_site_comes_back_and_does_not_write(disaster: tuple[Ledger, Ran]) -> None:
@@ -213,7 +212,7 @@ def test_production_goes_back_and_nothing_is_lost_on_the_way(disaster: tuple[Led
     assert followed.code == 0, followed.output
     # Of each old host. What was acknowledged and is not here is among it, with what was under way and PostgreSQL's own.
     counts = re.findall(
-        r"(\d+) transactions were committed here after \S+ and never reached the other", folded(followed.output)
+        r"(\d+) transactions were committed here after \S+ and never reached the other", followed.folded
     )
     assert len(counts) == len(data.DATABASES), followed.output
     most = max(map(int, counts))
@@ -223,7 +222,7 @@ def test_production_goes_back_and_nothing_is_lost_on_the_way(disaster: tuple[Led
     kept = backups.wrote()
     ran = dr("playbooks/dr_failback.yml", *CONFIRM)
     assert ran.code == 0, ran.output
-    assert "no transaction was lost on the way" in folded(ran.output), ran.output
+    assert "no transaction was lost on the way" in ran.folded, ran.output
     use("db")
     data.wait_healthy(180)
     kept.report().assert_sound()
@@ -235,7 +234,7 @@ def test_production_goes_back_and_nothing_is_lost_on_the_way(disaster: tuple[Led
         assert "PG_VERSION" in inside(name, "ls /var/lib/postgresql/*/trading.before-*")
     done = dr("playbooks/dr_failback.yml", *CONFIRM)
     assert done.code == 0, done.output
-    assert "no site has changed its role" in folded(done.output), done.output
+    assert "no site has changed its role" in done.folded, done.output
 
 
 def test_no_secret_shows() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import data
 import fleet
 import pytest
-from fleet import ROOT, Ran, inside, playbook
+from fleet import ROOT, inside, playbook
 from probe import execute, secret
 
 HOLD = "molecule/lock/hold.yml"
@@ -27,12 +27,8 @@ COLLECTIONS = ROOT / "collections"
 UTILS = COLLECTIONS / "ansible_collections/trading/platform/plugins/module_utils"
 
 
-def folded(ran: Ran) -> str:
-    return re.sub(r"\s+", " ", ran.output)
-
-
 def status() -> str:
-    return folded(playbook("playbooks/lock_status.yml"))
+    return playbook("playbooks/lock_status.yml").folded
 
 
 def holder() -> str:
@@ -97,18 +93,18 @@ def test_the_second_run_is_refused_and_a_dead_one_taken_over() -> None:
         wrong = playbook("playbooks/unlock.yml", "-e", "holder=somebody@else")
         process.kill()
         after = playbook(HOLD)
-    said = folded(refused)
+    said = refused.folded
     assert refused.code != 0
     assert took < REFUSED_WITHIN, f"refused after {took:.1f} s"
     assert f"runs hold.yml (a story), process {process.pid}, since 20" in said
     assert "it lapses by itself in 9 min" in said
     assert re.search(r"ansible-playbook playbooks/unlock.yml -i \S+ -e holder=\S+@\S+", said), said
     assert checked.code == 0, checked.output
-    assert "would be refused: The fleet is being changed" in folded(checked)
+    assert "would be refused: The fleet is being changed" in checked.folded
     assert wrong.code != 0
-    assert "type its name: -e holder=" in folded(wrong)
+    assert "type its name: -e holder=" in wrong.folded
     assert after.code == 0, after.output
-    assert "taken over from a run that is dead: " in folded(after)
+    assert "taken over from a run that is dead: " in after.folded
     assert set(after.changed.values()) == {0}, after.output
     assert holder() == ""
 
@@ -129,11 +125,11 @@ def test_work_on_the_database_is_refused_and_a_failover_is_judged_all_the_same()
     after = servers()
     for ran in (restart, reinit):
         assert ran.code != 0
-        assert "The fleet is being changed" in folded(ran), ran.output
+        assert "The fleet is being changed" in ran.folded, ran.output
     assert checked.code == 0, checked.output
-    assert "would be refused: The fleet is being changed" in folded(checked), checked.output
+    assert "would be refused: The fleet is being changed" in checked.folded, checked.output
     assert failover.code != 0
-    assert "is a healthy leader" in folded(failover), failover.output
+    assert "is a healthy leader" in failover.folded, failover.output
     assert after == before
 
 
@@ -157,9 +153,9 @@ def test_a_frozen_fleet_is_left_alone() -> None:
     after = playbook(HOLD)
     assert frozen.code == thawed.code == after.code == overridden.code == 0, frozen.output + overridden.output
     assert refused.code != 0
-    assert "a market holiday" in folded(refused)
-    assert "override_freeze" in folded(refused)
-    assert "Gone on all the same: a data fix" in folded(overridden)
+    assert "a market holiday" in refused.folded
+    assert "override_freeze" in refused.folded
+    assert "Gone on all the same: a data fix" in overridden.folded
     assert "frozen by" in shown
 
 
@@ -170,7 +166,7 @@ def test_a_member_that_cannot_be_reached_is_passed_over() -> None:
         ran = playbook(HOLD)
     data.wait_healthy()
     assert ran.code == 0, ran.output
-    assert "Trying the next" in folded(ran), ran.output
+    assert "Trying the next" in ran.folded, ran.output
 
 
 def test_without_etcd_nobody_gets_it() -> None:
@@ -182,6 +178,6 @@ def test_without_etcd_nobody_gets_it() -> None:
     data.wait_healthy()
     assert refused.code != 0
     assert took < REFUSED_WITHIN, f"refused after {took:.1f} s"
-    assert "Without it nothing is changed" in folded(refused), refused.output
+    assert "Without it nothing is changed" in refused.folded, refused.output
     assert checked.code == 0, checked.output
-    assert "could not be asked" in folded(checked), checked.output
+    assert "could not be asked" in checked.folded, checked.output

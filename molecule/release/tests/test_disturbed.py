@@ -9,7 +9,7 @@ import time
 import data
 import pytest
 import releases
-from fleet import inside
+from fleet import folded, inside
 from probe import Traffic
 from releases import (
     PLAN,
@@ -18,7 +18,6 @@ from releases import (
     SWAPPED,
     another,
     arrived_at,
-    folded,
     one_set,
     operate,
     refused,

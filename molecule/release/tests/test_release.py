@@ -40,10 +40,10 @@ def test_deploy(load: Traffic) -> None:
     assert seen.sockets_closed == {"1001": 20}, seen.figures
     assert {name.split("-")[0] for name in seen.releases} >= {"v1", "v2"}, seen.releases
     # The plan before, and what was measured after.
-    assert re.search(r"app1.*app2", releases.folded(ran.output)), ran.output
+    assert re.search(r"app1.*app2", ran.folded), ran.output
     assert old in ran.output
     assert "measured" in ran.output, ran.output
-    assert "share of failed requests: canary 0, baseline 0" in releases.folded(ran.output), ran.output
+    assert "share of failed requests: canary 0, baseline 0" in ran.folded, ran.output
 
 
 def test_the_same_again_changes_nothing(seen: Window) -> None:
@@ -101,7 +101,7 @@ def test_a_good_canary_is_promoted(load: Traffic) -> None:
         ran = well("canary", release=new, steps=[30], app_gate_latency_slack_ms=1000, **releases.gate("hold"))
     seen.assert_unnoticed()
     assert seen.strays == {}, seen.strays
-    assert "share of failed requests: canary 0, baseline 0" in releases.folded(ran.output), ran.output
+    assert "share of failed requests: canary 0, baseline 0" in ran.folded, ran.output
     assert "promoted" in ran.output, ran.output
     one_set(new)
 
@@ -208,7 +208,7 @@ def test_a_bad_image_never_serves(load: Traffic, image: str, says: list[str]) ->
 def test_resource_usage() -> None:
     ran = operate("resource_usage")
     assert ran.code == 0, ran.output
-    assert re.search(r"app1.*api.*app2", releases.folded(ran.output)), ran.output
+    assert re.search(r"app1.*api.*app2", ran.folded), ran.output
 
 
 def test_every_container_says_that_it_is_well() -> None:

@@ -11,7 +11,7 @@ import pytest
 import releases
 from fleet import playbook
 from probe import Traffic
-from releases import MIGRATE, PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, folded, one_set, refused, well
+from releases import MIGRATE, PLAN, PULL, SWAP, SWAP_2, SWAPPED, arrived_at, one_set, refused, well
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_run_that_lost_its_lock_touches_nothing_any_more(load: Traffic) -> Non
         # As a laptop whose lid was closed.
         run.send_signal(signal.SIGSTOP)
         told = playbook("playbooks/lock_status.yml")
-        holder = re.search(r"held: (\S+@\S+) runs", folded(told.output))
+        holder = re.search(r"held: (\S+@\S+) runs", told.folded)
         assert holder, told.output
         cleared = playbook("playbooks/unlock.yml", "-e", f"holder={holder[1]}")
         assert cleared.code == 0, cleared.output

@@ -4,7 +4,7 @@
 """Whether a canary, or a deploy after its first host, goes on: its numbers against the baseline's. Pure.
 
 A side is {side: canary|baseline, service, requests, errors, latency_ms}: totals of one step, summed over hosts. `sides`
-takes them from haproxy's counters; Prometheus will hand over the same later. A number that could not be read is None.
+takes them from haproxy's counters; `asked` has Prometheus' word beside them. A number that could not be read is None.
 """
 
 from __future__ import annotations
