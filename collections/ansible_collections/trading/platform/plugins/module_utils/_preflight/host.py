@@ -43,8 +43,8 @@ def memtotal_mb(meminfo: str) -> int:
 
 def disk_mounts(mounts: str) -> list[str]:
     """Where disks are mounted, by /proc/self/mounts. A network's may be away and would hold everything up."""
-    fields = [line.split() for line in mounts.splitlines()]
-    return [place for device, place, kind, *_ in fields if place == "/" or device.startswith("/") or kind == "zfs"]
+    fields = [line.split()[:3] for line in mounts.splitlines()]
+    return [place for device, place, kind in fields if place == "/" or device.startswith("/") or kind == "zfs"]
 
 
 def os_problem(facts: dict[str, str], allowed: list[str]) -> list[str]:

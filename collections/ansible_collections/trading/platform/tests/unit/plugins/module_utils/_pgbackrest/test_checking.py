@@ -87,7 +87,8 @@ class Client:
 
 
 def verified(*repositories: Repository, label: str | None = None) -> list[str]:
-    return checking.verify(cast("Any", Client(list(repositories))), label)
+    client: Any = Client(list(repositories))
+    return checking.verify(client, label)
 
 
 F, G = backup("F", 2), backup("G", 4, 5)

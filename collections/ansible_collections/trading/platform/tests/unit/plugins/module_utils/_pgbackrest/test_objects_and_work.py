@@ -322,7 +322,7 @@ def test_a_plan_of_one_repository_is_restored_from_it(tmp_path: Path, monkeypatc
     ran: list[tuple[int | None, str]] = []
 
     class Restoring(Client):
-        def on(self, repo: int) -> Restoring:
+        def on(self, repo: int) -> Client:
             return Restoring(self.stanzas, repo)
 
         def info(self) -> list[Stanza]:
