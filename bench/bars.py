@@ -63,8 +63,7 @@ BARS: dict[str, dict[str, Bar]] = {
     },
 }
 HEAD = "| figure | value | bar |\n|---|---|---|\n"
-# Also the two columns that were recorded before there were bars.
-TABLE = re.compile(r"^\| figure \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
+TABLE = re.compile(f"^{re.escape(HEAD)}" + r"((?:\|.*\n)+)", re.MULTILINE)
 ROW = re.compile(r"^\| (\w+) \| (\S+) \|", re.MULTILINE)
 
 

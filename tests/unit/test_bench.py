@@ -82,9 +82,9 @@ def test_table_says_bars_and_which_are_missed() -> None:
 
 @pytest.mark.usefixtures("held")
 def test_an_earlier_record_is_judged_by_the_bars_of_today() -> None:
-    earlier = "## held\nText | of it.\n\n| figure | value |\n|---|---|\n| gap_s | 2.5 |\n\n2 cores, 2026-11-21\n"
-    judged = "## held\nText | of it.\n\n| figure | value | bar |\n|---|---|---|\n| gap_s | 2.5 | ≤ 2, missed |\n"
-    assert bars.judged("held", earlier) == f"{judged}\n2 cores, 2026-11-21\n"
+    head = "## held\nText | of it.\n\n| figure | value | bar |\n|---|---|---|\n"
+    earlier = f"{head}| gap_s | 2.5 | ≤ 3 |\n\n2 cores, 2026-11-21\n"
+    assert bars.judged("held", earlier) == f"{head}| gap_s | 2.5 | ≤ 2, missed |\n\n2 cores, 2026-11-21\n"
     assert bars.judged("held", bars.judged("held", earlier)) == bars.judged("held", earlier)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import data
 import fleet
 import pytest
 from fleet import inside, playbook
-from probe import assert_clients_pass, secret, through_dbproxy
+from probe import assert_clients_pass, through_dbproxy
 
 # A directory on db1 that a changed inventory could name.
 FOREIGN = "/srv/foreign"
@@ -99,25 +98,16 @@ def test_a_switchover_without_a_candidate() -> None:
 
 def test_a_switchover_that_a_transaction_holds_up_lets_the_clients_on() -> None:
     """The clients behind it must not wait for ever: pgbouncer lets them on, and what held it up is told."""
-    target = "host=127.0.0.1 port=6432 dbname=trading user=trading_app sslmode=disable"
-    words = ["docker", "exec", "--env=PGPASSWORD", fleet.container("app1"), "psql", "-XAtq", target, "-c"]
-    environment = {**os.environ, "PGPASSWORD": secret("vault_postgres_app_password")}
-    with subprocess.Popen([*words, "begin; select pg_sleep(40); commit"], env=environment) as holding:
+    those = "from pg_stat_activity where query ~ '^begin; sel'"
+    with ThreadPoolExecutor(1) as holder:
+        holder.submit(through_dbproxy, "begin; select pg_sleep(40); commit", seconds=60)
         try:
-            data.wait_until(
-                "the transaction runs",
-                lambda: (
-                    data.sql(data.primary(), "select count(*) from pg_stat_activity where query ~ '^begin; sel'") == "1"
-                ),
-                30,
-            )
+            asked = f"select count(*) {those}"
+            data.wait_until("the transaction runs", lambda: data.sql(data.primary(), asked) == "1", 30)
             ran = playbook("playbooks/switchover.yml")
             after = through_dbproxy("select 1", seconds=5)
         finally:
-            data.sql(
-                data.primary(), "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^begin; sel'"
-            )
-            holding.wait(30)
+            data.sql(data.primary(), f"select pg_terminate_backend(pid) {those}")
     assert ran.code != 0
     assert "PAUSE did not finish within 2 s" in ran.folded, ran.output
     assert after.output.strip() == "1", after
