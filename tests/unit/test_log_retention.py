@@ -67,7 +67,7 @@ def test_when_a_new_index_is_begun(hours: float, gigabytes: int, documents: int,
 class Elasticsearch(retention.Node):  # type: ignore[name-defined, misc]
     """Answers of a node that is not there; what changes something is kept."""
 
-    def __init__(self, streams: Mapping[str, Sequence[tuple[float, int]]], lifecycle: int = 400) -> None:
+    def __init__(self, streams: Mapping[str, Sequence[tuple[float, int]]], lifecycle: int = 405) -> None:
         """Of each stream's indices their age in days and their documents; HTTP's status where a lifecycle is asked."""
         self.indices = {
             f".ds-{name}-2026.11.28-{number + 1:06d}": (name, age, documents)
@@ -150,9 +150,10 @@ def test_elasticsearchs_own_lifecycle_is_not_interfered_with(tmp_path: Path) -> 
     assert node.done == []
 
 
-def test_what_cannot_be_asked_deletes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [0, 403, 503])
+def test_what_cannot_be_asked_deletes_nothing(tmp_path: Path, status: int) -> None:
     """No answer is not the answer that there is no lifecycle."""
-    node = Elasticsearch({"logs-app-x": [(900, 3), (800, 3)]}, lifecycle=0)
+    node = Elasticsearch({"logs-app-x": [(900, 3), (800, 3)]}, lifecycle=status)
     with pytest.raises(retention.TroubleError):
         ran(node, tmp_path)
     assert node.done == []

@@ -113,7 +113,8 @@ class Node:
         try:
             self.ask("GET", "/_lifecycle/stats")
         except TroubleError as error:
-            if error.status:
+            # What one that knows no lifecycle says of an address that it does not know.
+            if error.status in {http.client.BAD_REQUEST, http.client.METHOD_NOT_ALLOWED}:
                 return False
             raise
         return True
