@@ -205,7 +205,10 @@ def backup() -> Figures:
 
 
 def drill() -> Figures:
-    """dr_drill.yml of a ledger of 1 GB beside 100 transactions a second: the worst of three, against just before it."""
+    """dr_drill.yml of a ledger of 1 GB beside 100 transactions a second: the worst of three, against just before it.
+
+    The host that rehearses and the S3 have one core of the machine, the others another: hosts share none.
+    """
     return story("drill")
 
 
