@@ -79,7 +79,7 @@ def away(bucket: str) -> Iterator[None]:
 
 def test_a_second_repository_has_all_and_restores_while_the_first_is_away() -> None:
     like = f"-o $(stat -c %U {BUCKET}) -g $(stat -c %G {BUCKET}) -m $(stat -c %a {BUCKET})"
-    inside("world1", f"install -d {like} {SECOND}")
+    inside("world1", f"install -d {like} {SECOND} && systemctl restart s3")
 
     def in_second() -> list[str]:
         return [one["label"] for one in backups.sets() if one["database"]["repo-key"] == 2]
