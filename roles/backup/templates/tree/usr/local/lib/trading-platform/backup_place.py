@@ -24,8 +24,8 @@ REMOVALS = 60
 # Seconds that recovery may take.
 PATIENCE = 86400
 # Production's settings came with its data. hot_standby=off: nobody reads before the end, so recovery does not insist on
-# as many connections as production has. No workers: no scheduler of jobs and no subscription acts from a copy. No fsync:
-# nothing of it outlives a crash anyway, and production's own commits would wait behind it.
+# as many connections as production has. No workers: no scheduler of jobs and no subscription acts from a copy. No
+# fsync: nothing of it outlives a crash anyway, and production's own commits would wait behind it.
 SMALL = " ".join(
     f"-c {one}"
     for one in (
