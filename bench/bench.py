@@ -207,7 +207,7 @@ def backup() -> Figures:
 def drill() -> Figures:
     """dr_drill.yml of a ledger of 1 GB beside 100 transactions a second: the worst of three, against just before it.
 
-    The ledger's host and the primary have a core of the machine for themselves; all the others crowd another.
+    The ledger's host and the primary have one core of the machine, the host that rehearses and the S3 another.
     """
     return story("drill")
 
