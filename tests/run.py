@@ -45,6 +45,8 @@ LONG_SCENARIOS = {
     "refusals",
     "release_killed",
 }
+# Begun first: what is begun last then ends within five minutes.
+LONGEST = ("release", "backup_restore")
 # Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}
 SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed|skipped|errors?)\b.*)$", re.MULTILINE)
@@ -116,9 +118,10 @@ def fast_steps() -> list[Step]:
 
 def scenarios(*, long: bool) -> list[str]:
     """Default first: it makes the fleet that the stories run on, and each story leaves it healthy."""
+    first = ["default", *LONGEST]
     found = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-    stories = [name for name in found if name != "default" and (long or name not in LONG_SCENARIOS)]
-    return ["default", *turned(stories, commit() if math.isfinite(LATEST) else "")]
+    stories = [name for name in found if name not in first and (long or name not in LONG_SCENARIOS)]
+    return [*first, *turned(stories, commit() if math.isfinite(LATEST) else "")]
 
 
 def commit() -> str:
