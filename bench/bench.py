@@ -207,7 +207,8 @@ def backup() -> Figures:
 def drill() -> Figures:
     """dr_drill.yml of a ledger of 1 GB beside 100 transactions a second: the worst of three, against just before it.
 
-    The ledger's host and the primary have one core of the machine, the host that rehearses and the S3 another.
+    The ledger's host and the primary have one core of the machine, the host that rehearses and the S3 another. Hosts
+    without a part in it stand still.
     """
     return story("drill")
 

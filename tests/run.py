@@ -45,7 +45,7 @@ LONG_SCENARIOS = {
     "refusals",
     "release_killed",
 }
-# Begun first: what is begun last then ends within five minutes.
+# Begun first: what is begun last then ends soon.
 LONGEST = ("release", "backup_restore")
 # Stories that make and converge hosts of their own.
 OWN_FLEET = {"debian13", "newcomer"}

@@ -79,6 +79,13 @@ def assert_holds(present: list[Ledger], absent: list[Ledger]) -> None:
         assert told.unknown_present == 0, told.figures
 
 
+def forget_what_is_aside() -> None:
+    """The old data stays until somebody removes it, and then it is gone from the disk."""
+    for name in data.DATABASES:
+        assert "PG_VERSION" in inside(name, "ls /var/lib/postgresql/*/trading.before-*")
+        inside(name, "rm -r /var/lib/postgresql/*/trading.before-*")
+
+
 @dataclass(frozen=True)
 class Told:
     """The last lines of dr_restore.yml."""

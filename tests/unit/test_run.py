@@ -88,3 +88,9 @@ def test_each_commit_begins_with_another_story() -> None:
     assert run.turned(stories, "") == stories
     assert run.turned(stories, "4") == ["etcd", "redis", "edge"]
     assert {run.turned(stories, f"{number:040x}")[0] for number in range(40)} == set(stories)
+
+
+def test_the_longest_stories_begin_first_and_each_once() -> None:
+    found = run.scenarios(long=False)
+    assert found[:3] == ["default", *run.LONGEST]
+    assert len(found) == len(set(found))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import backups
 import data
 import pytest
-from backups import STANZA, assert_holds, moment, refused, restore, wrote
-from fleet import inside, playbook
+from backups import STANZA, assert_holds, forget_what_is_aside, moment, refused, restore, wrote
+from fleet import playbook
 from probe import Ledger
 from releases import arrived_at
 
@@ -41,13 +41,6 @@ def back_to(timeline: int, target: str) -> None:
     assert ran.code == 0, ran.output
     data.wait_healthy(120)
     forget_what_is_aside()
-
-
-def forget_what_is_aside() -> None:
-    """The old data stays until somebody removes it, and then it is gone from the disk."""
-    for name in data.DATABASES:
-        assert "PG_VERSION" in inside(name, "ls /var/lib/postgresql/*/trading.before-*")
-        inside(name, "rm -r /var/lib/postgresql/*/trading.before-*")
 
 
 @pytest.fixture(scope="module")
